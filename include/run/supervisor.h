@@ -1,0 +1,50 @@
+/*
+ * `ci-janitor run`: the process that holds an app's lock for as long as the job lives (run.md).
+ *
+ *	waiting -> fresh-start -> running -> stopping -> teardown -> released
+ *
+ * It carries no HTTP: engine work is done by a short-lived child of the same executable, whose
+ * command line the caller supplies, with the lock's descriptor handed over.
+ */
+#ifndef RUN_SUPERVISOR_H
+#define RUN_SUPERVISOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "lock/lock_dir.h"
+#include "model/app.h"
+#include "model/settings.h"
+
+enum if_held { IF_HELD_WAIT, IF_HELD_FAIL, IF_HELD_SKIP };
+
+struct run_options {
+	const char *app;
+	char *const *command; /* CMD and its arguments, NULL-terminated */
+	const char *stack;
+	const char *holder;
+	const char *job_url; /* NULL: none */
+	enum if_held if_held;
+	int conflict_status;   /* with IF_HELD_FAIL or a wait that ran out; default 75 */
+	int64_t wait_ms;       /* bound on waiting for another run; CLOCK_NEVER: none */
+	int64_t janitor_wait_ms; /* bound on waiting for a janitor: the app's reap deadline */
+	int64_t deadline_ms;   /* from CMD's start; CLOCK_NEVER: none */
+	int64_t kill_grace_ms;
+	int64_t teardown_timeout_ms;
+	bool fresh;
+	bool teardown;
+
+	const char *lock_dir; /* path */
+	const struct lock_trust *trust;
+
+	/* Builds the engine child's argv for a mode ("fresh" or "teardown"); NULL-terminated, good
+	 * until the next call. The child finds the lock on descriptor lock_fd. */
+	char **(*engine_argv)(void *data, const char *mode, int lock_fd, bool created);
+	void *engine_argv_data;
+};
+
+/* Runs it all. Returns the exit status of cli.md; what went wrong on the way has been logged. */
+int supervisor_run(const struct run_options *options);
+
+#endif

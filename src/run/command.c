@@ -1,0 +1,153 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "kernel/cgroup.h"
+#include "run_internal.h"
+
+#define KILL_STEP_MS 20
+#define STATUS_NOT_EXECUTABLE 126
+#define STATUS_NOT_FOUND 127
+
+static void make_cgroup(struct run *run)
+{
+	struct error err = { .kind = ERROR_NONE };
+	struct record *record = &run->record;
+
+	switch (cgroup_create(record->run_id, record->cgroup, sizeof(record->cgroup),
+			      &run->cgroup_fd, &err)) {
+	case 1:
+		break;
+	case 0:
+		log_debug("no cgroup for this run: %s", err.message);
+		break;
+	default:
+		log_warning("no cgroup for this run: %s", err.message);
+		break;
+	}
+}
+
+void command_drop_cgroup(struct run *run)
+{
+	if (run->cgroup_fd < 0)
+		return;
+	(void)close(run->cgroup_fd);
+	run->cgroup_fd = -1;
+	cgroup_remove(run->record.cgroup, run->record.run_id);
+}
+
+static int spawn(struct run *run, struct error *err)
+{
+	struct child_setup setup = CHILD_SETUP_INIT;
+	struct run_environment environment;
+	bool exec_failed = false;
+	int result;
+
+	environment_init(&environment, run);
+	setup.argv = run->options->command;
+	setup.envp = environment.envp;
+	setup.signals = &run->before;
+	setup.restore_capabilities = true;
+	setup.new_session = !run->has_terminal;
+	setup.death_signal = SIGKILL;
+	setup.cgroup_fd = run->cgroup_fd;
+	result = child_spawn(&setup, &run->child, &exec_failed, err);
+	environment_release(&environment);
+	if (result == 0)
+		return 0;
+	if (!exec_failed)
+		run->command_status = error_exit_status(err->kind);
+	else
+		run->command_status =
+			err->sys_errno == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
+	return -1;
+}
+
+/* The record says "running" before CMD exists: nothing that could fail is left for afterwards. */
+void command_enter(struct run *run)
+{
+	const struct run_options *options = run->options;
+	struct error err = { .kind = ERROR_NONE };
+
+	make_cgroup(run);
+	run->phase = run->record.phase = RUN_PHASE_RUNNING;
+	if (options->deadline_ms != CLOCK_NEVER)
+		run->record.deadline = clock_wall_seconds() + options->deadline_ms / 1000;
+	if (app_lock_write_record(&run->lock, &run->record, &err) < 0) {
+		command_drop_cgroup(run);
+		run_leave(run, run_log_error(&err), true);
+		return;
+	}
+	if (spawn(run, &err) == 0) {
+		run->deadline = clock_deadline(options->deadline_ms);
+		return;
+	}
+	(void)run_log_error(&err);
+	teardown_enter(run);
+}
+
+void command_ended(struct run *run)
+{
+	run->command_status = WIFEXITED(run->child_status) ? WEXITSTATUS(run->child_status)
+							   : 128 + WTERMSIG(run->child_status);
+	teardown_enter(run);
+}
+
+/* Job control: when the terminal stops CMD, the shell waits for us to stop as well. Through the
+ * default action, since that spares an orphaned process group, which nobody could continue. */
+void command_suspend(struct run *run)
+{
+	int number = (int)run->signal.ssi_signo;
+	sigset_t set;
+
+	if (!run->has_terminal || (number != SIGTSTP && number != SIGTTIN && number != SIGTTOU))
+		return;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, number);
+	(void)raise(number);
+	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+void command_pass_on(struct run *run)
+{
+	if (!events_from_keyboard(run) && run->child.pid > 0)
+		(void)kill(run->child.pid, (int)run->signal.ssi_signo);
+	command_suspend(run);
+}
+
+void command_stop(struct run *run, enum run_event event)
+{
+	bool deadline = event == RUN_EVENT_DEADLINE;
+
+	if (deadline)
+		log_warning("the deadline of %s has passed: stopping", run->options->app);
+	run_note_told(run, event);
+	run_set_phase(run, RUN_PHASE_STOPPING);
+	run->deadline = CLOCK_NEVER;
+	run->limit = clock_deadline(run->options->kill_grace_ms);
+	if (!deadline && events_from_keyboard(run))
+		return;
+	members_signal(run, deadline ? SIGTERM : (int)run->signal.ssi_signo);
+	/* A stopped process gets no SIGTERM until it is continued. */
+	members_signal(run, SIGCONT);
+}
+
+void command_kill(struct run *run)
+{
+	int64_t now = clock_now_ms();
+
+	if (run->kill_limit == 0) {
+		log_warning("killing what is left of the run of %s", run->options->app);
+		run->kill_limit = clock_deadline(run->options->teardown_timeout_ms);
+	}
+	if (now >= run->kill_limit) {
+		teardown_enter(run);
+		return;
+	}
+	(void)members_kill(run, NULL);
+	run->limit = now + KILL_STEP_MS;
+}

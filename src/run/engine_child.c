@@ -1,0 +1,77 @@
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "run_internal.h"
+
+int engine_child_start(struct run *run, const char *mode, struct error *err)
+{
+	const struct run_options *options = run->options;
+	struct child_setup setup = CHILD_SETUP_INIT;
+	bool exec_failed;
+
+	setup.argv =
+		options->engine_argv(options->engine_argv_data, mode, run->lock.fd, run->created);
+	setup.exec_path = "/proc/self/exe";
+	setup.signals = &run->before;
+	setup.restore_capabilities = true;
+	/* Out of the terminal's reach, and no death signal: if we are killed, it finishes its work
+	 * under the lock. */
+	setup.new_session = true;
+	setup.inherit_fd = run->lock.fd;
+	setup.stdout_fd = STDERR_FILENO;
+	return child_spawn(&setup, &run->child, &exec_failed, err);
+}
+
+void fresh_enter(struct run *run)
+{
+	struct error err = { .kind = ERROR_NONE };
+
+	run->phase = RUN_PHASE_FRESH_START;
+	run->limit = run->tick = CLOCK_NEVER;
+	if (!run->options->fresh)
+		command_enter(run);
+	else if (engine_child_start(run, "fresh", &err) < 0)
+		run_leave(run, run_log_error(&err), true);
+}
+
+void fresh_end(struct run *run)
+{
+	if (run->told)
+		return;
+	run_note_told(run, RUN_EVENT_STOP);
+	run->limit = clock_deadline(run->options->kill_grace_ms);
+	(void)kill(run->child.pid, SIGTERM);
+}
+
+/* What it had begun to remove, the next reap goes on with: the lockfile stays. */
+void fresh_kill(struct run *run)
+{
+	run_note_told(run, RUN_EVENT_STOP);
+	child_kill(&run->child);
+	run_leave(run, run->told, false);
+}
+
+void fresh_judge(struct run *run)
+{
+	int status = WIFEXITED(run->child_status) ? WEXITSTATUS(run->child_status)
+						  : error_exit_status(ERROR_BUG);
+
+	if (run->told) {
+		run_leave(run, run->told, run->child_status == 0);
+	} else if (run->child_status == 0) {
+		command_enter(run);
+	} else if (WIFSIGNALED(run->child_status)) {
+		log_error("unable to start %s clean: killed by signal %d; the command was not "
+			  "started",
+			  run->options->app, WTERMSIG(run->child_status));
+		run_leave(run, status, false);
+	} else {
+		log_error("unable to start %s clean: the command was not started",
+			  run->options->app);
+		/* Status 1: something is left, and the lockfile is the sweep's to-do entry. */
+		run_leave(run, status, status != 1);
+	}
+}

@@ -1,0 +1,129 @@
+/* One run in progress, as the files of this room share it. */
+#ifndef RUN_INTERNAL_H
+#define RUN_INTERNAL_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/signalfd.h>
+#include <sys/types.h>
+
+#include "kernel/child.h"
+#include "kernel/signals.h"
+#include "lock/app_lock.h"
+#include "lock/lock_dir.h"
+#include "model/record.h"
+#include "run/phase.h"
+#include "run/supervisor.h"
+
+/* PR_SET_PDEATHSIG: not SIGTERM, since it also comes when only the parent's forking thread ends,
+ * and must then be told from a SIGTERM that somebody sent. */
+#define RUN_PARENT_SIGNAL SIGRTMAX
+
+enum waiting_for { WAITING_UNDECIDED, WAITING_FOR_RUN, WAITING_FOR_JANITOR };
+
+struct waiting {
+	enum waiting_for whom;
+	int64_t run_limit;     /* when waiting for a run ends */
+	int64_t janitor_limit; /* when waiting for this janitor ends */
+	int64_t decide_at; /* until then an unnamed holder may be a momentary one; 0: not asked */
+	int64_t report_at;
+};
+
+struct run {
+	const struct run_options *options;
+	enum run_phase phase;
+	int status; /* the exit status, once the phase is released */
+
+	struct signal_state before; /* what CMD gets back */
+	int signal_fd;
+	struct signalfd_siginfo signal; /* the event's, for STOP, HURRY, QUIT and SIGNAL */
+	int64_t impatience[2];		/* when the last two SIGTERM or SIGINT came */
+	pid_t parent;
+	int parent_fd;
+	bool parent_gone;
+	bool has_terminal;	/* job control: CMD stays in our process group */
+	bool only_our_children; /* we were started without any: every child is of this run */
+
+	struct lock_dir dir;
+	struct app_hash hash;
+	struct app_lock lock;
+	bool created; /* the lockfile was born with this run */
+	struct record record;
+	struct waiting waiting;
+
+	struct child child; /* the phase's: wait helper, engine child or CMD */
+	bool child_ended;   /* it has, and RUN_EVENT_CHILD is still to come */
+	int child_status;   /* as waitpid gives it, of the last one that ended */
+	int cgroup_fd;
+
+	int64_t deadline; /* when each of these events comes, or CLOCK_NEVER */
+	int64_t limit;
+	int64_t tick;
+
+	int told;	      /* 128+N or 142 once the run was told to stop, else 0 */
+	int64_t kill_limit;   /* when killing gives up; 0: not begun */
+	int command_status;   /* CMD's, as an exit status */
+	bool teardown_ending; /* its child was asked to end */
+	bool teardown_failed;
+};
+
+/* events.c */
+enum run_event events_next(struct run *run);
+/* Waits for every child that has ended; child_ended says that the phase's was among them. */
+void events_drain_children(struct run *run);
+/* Did the terminal itself send the event's signal, so that CMD got it as well? */
+bool events_from_keyboard(const struct run *run);
+
+/* wait.c */
+void wait_look(struct run *run);
+void wait_confirm(struct run *run);
+
+/* engine_child.c */
+void fresh_enter(struct run *run);
+void fresh_end(struct run *run);
+void fresh_kill(struct run *run);
+void fresh_judge(struct run *run);
+int engine_child_start(struct run *run, const char *mode, struct error *err);
+
+/* command.c */
+void command_enter(struct run *run);
+void command_ended(struct run *run);
+void command_pass_on(struct run *run);
+void command_suspend(struct run *run);
+void command_stop(struct run *run, enum run_event event);
+void command_kill(struct run *run);
+void command_drop_cgroup(struct run *run);
+
+/* members.c */
+/* Sends the signal once to each process of the run that can be found. */
+void members_signal(const struct run *run, int signal_number);
+/* One SIGKILL to each of them. Returns how many may still be there; 0 is the proof of none. */
+size_t members_kill(struct run *run, struct error *err);
+
+/* teardown.c */
+void teardown_enter(struct run *run);
+void teardown_end(struct run *run);
+void teardown_judge(struct run *run);
+
+/* environment.c */
+/* CMD's environment: ours with the run's variables. */
+struct run_environment {
+	char **envp;
+	char *own[4]; /* owned; the other entries of envp are environ's */
+	size_t own_count;
+};
+void environment_init(struct run_environment *ret, const struct run *run);
+void environment_release(struct run_environment *environment);
+
+/* supervisor.c */
+/* Enters the phase and writes it to the record; a failed write is logged. */
+void run_set_phase(struct run *run, enum run_phase phase);
+/* Notes, once, that the run was told to stop, and why. */
+void run_note_told(struct run *run, enum run_event event);
+/* Ends a run of which nothing was created. forget: a lockfile that we made goes as well. */
+void run_leave(struct run *run, int status, bool forget);
+/* Logs the error and returns its exit status. */
+int run_log_error(const struct error *err);
+
+#endif

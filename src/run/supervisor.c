@@ -1,0 +1,211 @@
+#include "run/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "kernel/process.h"
+#include "run_internal.h"
+
+#define STATUS_DEADLINE 142
+
+int run_log_error(const struct error *err)
+{
+	log_error("%s", err->message);
+	return error_exit_status(err->kind);
+}
+
+void run_set_phase(struct run *run, enum run_phase phase)
+{
+	struct error err = { .kind = ERROR_NONE };
+
+	run->phase = run->record.phase = phase;
+	if (app_lock_write_record(&run->lock, &run->record, &err) < 0)
+		log_warning("%s", err.message);
+}
+
+void run_note_told(struct run *run, enum run_event event)
+{
+	if (!run->told)
+		run->told = event == RUN_EVENT_DEADLINE ? STATUS_DEADLINE
+							: 128 + (int)run->signal.ssi_signo;
+}
+
+void run_leave(struct run *run, int status, bool forget)
+{
+	struct error err = { .kind = ERROR_NONE };
+
+	/* It may just have got the lock, for the description that we are about to close. */
+	child_kill(&run->child);
+	if (!forget || !run->created || run->lock.fd < 0)
+		app_lock_release(&run->lock);
+	else if (app_lock_forget(&run->dir, &run->lock, &err) < 0)
+		log_warning("%s", err.message);
+	run->lock = APP_LOCK_NONE;
+	run->phase = RUN_PHASE_RELEASED;
+	run->status = status;
+}
+
+static void leave_as_told(struct run *run)
+{
+	run_note_told(run, RUN_EVENT_STOP);
+	run_leave(run, run->told, false);
+}
+
+/* Where the parent is a process that this one can't see, only the signal tells of its death. */
+static int watch_parent(struct run *run, struct error *err)
+{
+	run->parent = getppid();
+	run->parent_fd = run->parent > 0 ? process_open(run->parent) : -1;
+	if (prctl(PR_SET_PDEATHSIG, RUN_PARENT_SIGNAL) < 0)
+		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to watch the parent");
+	run->parent_gone = getppid() != run->parent;
+	return 0;
+}
+
+static int guard(struct run *run, struct error *err)
+{
+	siginfo_t info;
+
+	run->signal_fd = signals_take_over(&run->before, err);
+	if (run->signal_fd < 0 || watch_parent(run, err) < 0)
+		return -1;
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to become a subreaper");
+	/* Whoever exec'd us may have had children, which are not this run's. */
+	run->only_our_children =
+		waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD;
+	return 0;
+}
+
+static bool have_terminal(void)
+{
+	CLEANUP_CLOSE int fd = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	return fd >= 0;
+}
+
+static void copy_text(char *ret, size_t size, const char *text)
+{
+	size_t length = strnlen(text ? text : "", size - 1);
+
+	if (length)
+		memcpy(ret, text, length);
+	ret[length] = '\0';
+}
+
+#define COPY_TEXT(array, text) copy_text(array, sizeof(array), text)
+
+static void describe(struct run *run)
+{
+	const struct run_options *options = run->options;
+	struct record *record = &run->record;
+	char host[256] = "";
+
+	COPY_TEXT(record->app, options->app);
+	COPY_TEXT(record->stack, options->stack);
+	COPY_TEXT(record->holder, options->holder);
+	COPY_TEXT(record->job_url, options->job_url);
+	(void)gethostname(host, sizeof(host) - 1);
+	COPY_TEXT(record->host, host);
+	process_random_id(record->run_id);
+	record->known = true;
+	record->pid = getpid();
+	/* Without a mounted /proc the record says less; it only ever informs. */
+	(void)process_start_time(record->pid, &record->start_time);
+	(void)process_boot_id(record->boot_id);
+}
+
+static void act(struct run *run, enum run_event event)
+{
+	switch (run_phase_action(run->phase, event)) {
+	case RUN_ACTION_NONE:
+		break;
+	case RUN_ACTION_LOOK:
+		wait_look(run);
+		break;
+	case RUN_ACTION_CONFIRM:
+		wait_confirm(run);
+		break;
+	case RUN_ACTION_LEAVE:
+		leave_as_told(run);
+		break;
+	case RUN_ACTION_SUSPEND:
+		command_suspend(run);
+		break;
+	case RUN_ACTION_END_FRESH:
+		fresh_end(run);
+		break;
+	case RUN_ACTION_KILL_FRESH:
+		fresh_kill(run);
+		break;
+	case RUN_ACTION_JUDGE_FRESH:
+		fresh_judge(run);
+		break;
+	case RUN_ACTION_PASS_ON:
+		command_pass_on(run);
+		break;
+	case RUN_ACTION_STOP:
+		command_stop(run, event);
+		break;
+	case RUN_ACTION_KILL:
+		command_kill(run);
+		break;
+	case RUN_ACTION_TEARDOWN:
+		command_ended(run);
+		break;
+	case RUN_ACTION_END_TEARDOWN:
+		teardown_end(run);
+		break;
+	case RUN_ACTION_RELEASE:
+		teardown_judge(run);
+		break;
+	}
+}
+
+static void release(struct run *run)
+{
+	if (run->dir.fd >= 0)
+		lock_dir_close(&run->dir);
+	if (run->signal_fd >= 0)
+		(void)close(run->signal_fd);
+	if (run->parent_fd >= 0)
+		(void)close(run->parent_fd);
+}
+
+int supervisor_run(const struct run_options *options)
+{
+	struct error err = { .kind = ERROR_NONE };
+	struct run run = {
+		.options = options,
+		.phase = RUN_PHASE_WAITING,
+		.signal_fd = -1,
+		.parent_fd = -1,
+		.cgroup_fd = -1,
+		.dir = { .fd = -1 },
+		.lock = APP_LOCK_NONE,
+		.child = CHILD_NONE,
+		.deadline = CLOCK_NEVER,
+		.limit = CLOCK_NEVER,
+		.tick = 0, /* look at once */
+	};
+
+	if (guard(&run, &err) < 0) {
+		run.status = run_log_error(&err);
+		run.phase = RUN_PHASE_RELEASED;
+	}
+	run.has_terminal = have_terminal();
+	run.hash = app_hash_of(options->app);
+	run.waiting.run_limit = clock_deadline(options->wait_ms);
+	describe(&run);
+	while (run.phase != RUN_PHASE_RELEASED)
+		act(&run, events_next(&run));
+	release(&run);
+	return run.status;
+}

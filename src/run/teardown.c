@@ -1,0 +1,95 @@
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "run_internal.h"
+
+#define KILL_STEP_MAX_MS 20
+/* What an engine child that was asked to end gets to finish its request. */
+#define LAST_REQUEST_MS 5000
+
+static void give_up_lock(struct run *run)
+{
+	app_lock_release(&run->lock);
+	run->lock = APP_LOCK_NONE;
+	run->phase = RUN_PHASE_RELEASED;
+	run->status = run->told ? run->told : run->command_status;
+	if (run->status == 0 && run->teardown_failed)
+		run->status = 1;
+}
+
+/* The lockfile stays, for the next sweep. */
+static void leave_to_sweep(struct run *run)
+{
+	run_set_phase(run, RUN_PHASE_RELEASED);
+	give_up_lock(run);
+}
+
+static void fail(struct run *run, const char *reason)
+{
+	log_error("unable to clean up after %s: %s; its lockfile stays for the next sweep",
+		  run->options->app, reason);
+	run->teardown_failed = true;
+	leave_to_sweep(run);
+}
+
+/* Waits for the proof, not for the signal. */
+static int kill_rest(struct run *run, struct error *err)
+{
+	int64_t step = 1;
+	size_t left;
+
+	if (run->kill_limit == 0)
+		run->kill_limit = run->limit;
+	while ((left = members_kill(run, err)) > 0) {
+		if (clock_now_ms() >= run->kill_limit)
+			return error_set(err, ERROR_TIMEOUT, "%zu processes could not be killed",
+					 left);
+		clock_sleep_ms(step);
+		step = step < KILL_STEP_MAX_MS ? step * 2 : step;
+	}
+	return 0;
+}
+
+void teardown_enter(struct run *run)
+{
+	struct error err = { .kind = ERROR_NONE };
+
+	run_set_phase(run, RUN_PHASE_TEARDOWN);
+	run->deadline = run->tick = CLOCK_NEVER;
+	run->limit = clock_deadline(run->options->teardown_timeout_ms);
+	if (kill_rest(run, &err) < 0) {
+		fail(run, err.message);
+		return;
+	}
+	run->child_ended = false; /* CMD, if it was only killed just now */
+	command_drop_cgroup(run);
+	if (!run->options->teardown)
+		leave_to_sweep(run);
+	else if (engine_child_start(run, "teardown", &err) < 0)
+		fail(run, err.message);
+}
+
+void teardown_end(struct run *run)
+{
+	if (!run->teardown_ending) {
+		run->teardown_ending = true;
+		run->limit = clock_deadline(LAST_REQUEST_MS);
+		(void)kill(run->child.pid, SIGTERM);
+		return;
+	}
+	child_kill(&run->child);
+	fail(run, "it took longer than the teardown timeout");
+}
+
+void teardown_judge(struct run *run)
+{
+	/* The child has also removed the lockfile. */
+	if (run->child_status == 0)
+		give_up_lock(run);
+	else if (run->teardown_ending)
+		fail(run, "it took longer than the teardown timeout");
+	else
+		fail(run, "something is left");
+}
