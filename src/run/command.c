@@ -114,7 +114,7 @@ void command_suspend(struct run *run)
 
 void command_pass_on(struct run *run)
 {
-	if (!events_from_keyboard(run) && run->child.pid > 0)
+	if (!events_from_terminal(run) && run->child.pid > 0)
 		(void)kill(run->child.pid, (int)run->signal.ssi_signo);
 	command_suspend(run);
 }
@@ -129,7 +129,7 @@ void command_stop(struct run *run, enum run_event event)
 	run_set_phase(run, RUN_PHASE_STOPPING);
 	run->deadline = CLOCK_NEVER;
 	run->limit = clock_deadline(run->options->kill_grace_ms);
-	if (!deadline && events_from_keyboard(run))
+	if (!deadline && events_from_terminal(run))
 		return;
 	members_signal(run, deadline ? SIGTERM : (int)run->signal.ssi_signo);
 	/* A stopped process gets no SIGTERM until it is continued. */

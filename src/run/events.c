@@ -10,9 +10,12 @@
 
 #define IMPATIENCE_MS 1000
 
-bool events_from_keyboard(const struct run *run)
+bool events_from_terminal(const struct run *run)
 {
-	return run->has_terminal && run->signal.ssi_code == SI_KERNEL;
+	if (!run->has_terminal || run->signal.ssi_code != SI_KERNEL)
+		return false;
+	/* The session leader alone is told of a hang-up; its end tells the foreground job. */
+	return run->signal.ssi_signo != SIGHUP || getsid(0) != getpid();
 }
 
 static bool is_parent_gone(const struct run *run)
@@ -48,21 +51,13 @@ static enum run_event stop_event(struct run *run, int signal_number)
 	return before_last && now - before_last <= IMPATIENCE_MS ? RUN_EVENT_HURRY : RUN_EVENT_STOP;
 }
 
-/* A blocked signal is queued even where it is ignored; nohup and `&` in a script want it ignored.
- */
-static bool is_ignored(int signal_number)
-{
-	struct sigaction action;
-
-	return sigaction(signal_number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
-}
-
 /* False for a signal that is no event. */
 static bool classify(struct run *run, enum run_event *ret)
 {
 	int number = (int)run->signal.ssi_signo;
 
-	if (number == SIGCHLD || is_ignored(number))
+	/* SIGPIPE is our own, from a log line that nobody reads. */
+	if (number == SIGCHLD || number == SIGPIPE)
 		return false;
 	if (number == RUN_PARENT_SIGNAL && (pid_t)run->signal.ssi_pid == run->parent) {
 		run->parent_gone = is_parent_gone(run);

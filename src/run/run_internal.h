@@ -73,7 +73,7 @@ enum run_event events_next(struct run *run);
 /* Waits for every child that has ended; child_ended says that the phase's was among them. */
 void events_drain_children(struct run *run);
 /* Did the terminal itself send the event's signal, so that CMD got it as well? */
-bool events_from_keyboard(const struct run *run);
+bool events_from_terminal(const struct run *run);
 
 /* wait.c */
 void wait_look(struct run *run);

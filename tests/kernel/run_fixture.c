@@ -1,0 +1,148 @@
+#include "run_fixture.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "lock/app_lock.h"
+#include "model/app.h"
+
+const char *lockfile_path(const char *dir, const char *app)
+{
+	static char path[512];
+	struct app_hash hash = app_hash_of(app);
+	char name[APP_LOCKFILE_NAME_SIZE];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, app_lockfile_name(&hash, name));
+	return path;
+}
+
+bool lockfile_exists(const char *dir, const char *app)
+{
+	return access(lockfile_path(dir, app), F_OK) == 0;
+}
+
+int lockfile_hold(const char *dir, const char *app)
+{
+	int fd = open(lockfile_path(dir, app), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		perror("lockfile_hold");
+		exit(EXIT_FAILURE);
+	}
+	return fd;
+}
+
+void lockfile_companion(int fd, off_t byte, short type)
+{
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+
+	if (fcntl(fd, F_SETLK, &lock) < 0) {
+		perror("lockfile_companion");
+		exit(EXIT_FAILURE);
+	}
+}
+
+bool lockfile_is_free(const char *dir, const char *app)
+{
+	int fd = open(lockfile_path(dir, app), O_RDWR | O_CLOEXEC);
+	bool result = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return result;
+}
+
+void lockfile_record(const char *dir, const char *app, struct record *ret)
+{
+	struct app_hash hash = app_hash_of(app);
+	int fd = open(lockfile_path(dir, app), O_RDONLY | O_CLOEXEC);
+
+	memset(ret, 0, sizeof(*ret));
+	if (fd < 0)
+		return;
+	app_lock_read_record(fd, &hash, ret);
+	close(fd);
+}
+
+struct expected_text {
+	const struct process *process;
+	const char *text;
+	char *(*read)(const struct process *process);
+};
+
+static bool has_text(void *data)
+{
+	const struct expected_text *expected = data;
+	char *text = expected->read(expected->process);
+	bool result = strstr(text, expected->text);
+
+	free(text);
+	return result;
+}
+
+bool wait_for_output(const struct process *process, const char *text)
+{
+	struct expected_text expected = { process, text, process_output };
+
+	return wait_until(has_text, &expected, SOON_MS);
+}
+
+bool wait_for_errors(const struct process *process, const char *text)
+{
+	struct expected_text expected = { process, text, process_errors };
+
+	return wait_until(has_text, &expected, SOON_MS);
+}
+
+static bool file_exists(void *data)
+{
+	return access(data, F_OK) == 0;
+}
+
+bool wait_for_file(const char *path)
+{
+	char copy[512];
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	return wait_until(file_exists, copy, SOON_MS);
+}
+
+static bool has_ended(void *data)
+{
+	char path[64], state = 'Z';
+	FILE *stat;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)*(pid_t *)data);
+	stat = fopen(path, "re");
+	if (!stat)
+		return true;
+	if (fscanf(stat, "%*d (%*[^)]) %c", &state) != 1)
+		state = 'Z';
+	fclose(stat);
+	return state == 'Z' || state == 'X';
+}
+
+bool wait_for_end(pid_t pid)
+{
+	return pid > 0 && wait_until(has_ended, &pid, SOON_MS);
+}
+
+long number_after(const char *text, const char *prefix)
+{
+	const char *found = strstr(text, prefix);
+
+	return found ? strtol(found + strlen(prefix), NULL, 10) : -1;
+}
+
+size_t count_of(const char *text, const char *piece)
+{
+	size_t count = 0;
+
+	for (const char *at = text; (at = strstr(at, piece)); at += strlen(piece))
+		count++;
+	return count;
+}

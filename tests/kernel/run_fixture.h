@@ -1,0 +1,39 @@
+/* What the tests of `ci-janitor run` share: the built program, lockfiles, waiting for output. */
+#ifndef KERNEL_RUN_FIXTURE_H
+#define KERNEL_RUN_FIXTURE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "harness/command.h"
+#include "model/record.h"
+
+#define PROGRAM BUILD_DIR "/ci-janitor"
+/* No engine is contacted. The format's first argument is the lock directory. */
+#define RUN "exec " PROGRAM " --lock-dir %s run --no-fresh --no-teardown "
+#define SOON_MS 20000
+
+/* The path of the app's lockfile, in a buffer that lives until the next call. */
+const char *lockfile_path(const char *dir, const char *app);
+bool lockfile_exists(const char *dir, const char *app);
+
+/* Takes flock on the app's lockfile (made if need be) as another program would. */
+int lockfile_hold(const char *dir, const char *app);
+/* Adds (F_WRLCK) or drops (F_UNLCK) the companion lock on byte 0 (a run) or 1 (a janitor). */
+void lockfile_companion(int fd, off_t byte, short type);
+/* Can the lock be had right now? Takes it for that moment. */
+bool lockfile_is_free(const char *dir, const char *app);
+void lockfile_record(const char *dir, const char *app, struct record *ret);
+
+/* Waits until what the process wrote to stdout or stderr contains the text. */
+bool wait_for_output(const struct process *process, const char *text);
+bool wait_for_errors(const struct process *process, const char *text);
+bool wait_for_file(const char *path);
+/* Waits until no such process is there, or only its zombie. */
+bool wait_for_end(pid_t pid);
+
+/* The number after the prefix in the text, -1 when it isn't there. */
+long number_after(const char *text, const char *prefix);
+size_t count_of(const char *text, const char *piece);
+
+#endif

@@ -1,0 +1,244 @@
+/* `ci-janitor run` being told to stop, and what becomes of the run's processes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/harness.h"
+#include "run_fixture.h"
+
+/* A command that says when it is ready, and lives until a trap ends it. */
+#define UNTIL_TRAPPED "echo ready; while :; do sleep 0.02; done"
+
+static void stop_signals(void)
+{
+	static const struct {
+		int number;
+		const char *name;
+	} rows[] = { { SIGTERM, "TERM" }, { SIGINT, "INT" }, { SIGHUP, "HUP" } };
+
+	for (size_t i = 0; i < 3; i++) {
+		CLEANUP_COMMAND struct command_result result = { 0 };
+		const char *dir = temp_dir();
+		struct process process;
+
+		process_start(
+			&process,
+			RUN "shop -- sh -c 'trap \"echo got; sleep 0.2; exit 3\" %s; " UNTIL_TRAPPED
+			    "'",
+			dir, rows[i].name);
+		CU_ASSERT(wait_for_output(&process, "ready"));
+		process_signal(&process, rows[i].number);
+		CHECK_NUMBER(process_wait(&process, SOON_MS, &result), 128 + rows[i].number);
+		CHECK_NUMBER(count_of(result.output, "got"), 1);
+		CU_ASSERT(lockfile_is_free(dir, "shop"));
+	}
+}
+
+static void other_signals_are_passed_on(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	static const int signals[] = { SIGUSR1, SIGUSR2, SIGWINCH, SIGALRM, SIGQUIT };
+	const char *dir = temp_dir();
+	struct process process;
+	char expected[32];
+
+	process_start(&process,
+		      RUN
+		      "shop -- sh -c 'for s in 10 12 28 14 3; do trap \"echo got $s.\" $s; done; "
+		      "trap \"exit 4\" TERM; " UNTIL_TRAPPED "'",
+		      dir);
+	CU_ASSERT(wait_for_output(&process, "ready"));
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		process_signal(&process, signals[i]);
+		snprintf(expected, sizeof(expected), "got %d.", signals[i]);
+		CU_ASSERT(wait_for_output(&process, expected));
+	}
+	CU_ASSERT(process_is_running(&process));
+	process_signal(&process, SIGTERM);
+	CHECK_NUMBER(process_wait(&process, SOON_MS, &result), 143);
+	CHECK_NUMBER(count_of(result.output, "got"), 5);
+}
+
+static void grace_then_kill(void)
+{
+	const char *dir = temp_dir();
+	struct process process;
+	struct record record;
+	int64_t begin;
+
+	process_start(&process,
+		      RUN "--kill-grace 1500ms shop -- sh -c 'trap \"\" TERM; " UNTIL_TRAPPED "'",
+		      dir);
+	CU_ASSERT(wait_for_output(&process, "ready"));
+	begin = now_ms();
+	process_signal(&process, SIGTERM);
+	usleep(1200000);
+	CU_ASSERT(process_is_running(&process));
+	lockfile_record(dir, "shop", &record);
+	CHECK_NUMBER(record.phase, RUN_PHASE_STOPPING);
+	/* A second signal neither ends it at once nor begins the grace anew. */
+	process_signal(&process, SIGTERM);
+	CHECK_NUMBER(process_wait(&process, SOON_MS, NULL), 143);
+	CU_ASSERT(now_ms() - begin >= 1500);
+	CU_ASSERT(now_ms() - begin < 2600);
+}
+
+static void three_signals_skip_the_grace(void)
+{
+	const char *dir = temp_dir();
+	struct process process;
+
+	process_start(&process,
+		      RUN "--kill-grace 10m shop -- sh -c 'trap \"\" TERM INT; " UNTIL_TRAPPED "'",
+		      dir);
+	CU_ASSERT(wait_for_output(&process, "ready"));
+	process_signal(&process, SIGTERM);
+	usleep(100000);
+	process_signal(&process, SIGTERM);
+	usleep(100000);
+	CU_ASSERT(process_is_running(&process));
+	process_signal(&process, SIGINT);
+	CHECK_NUMBER(process_wait(&process, SOON_MS, NULL), 143);
+}
+
+static void deadline(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir();
+
+	CHECK_NUMBER(run_command(&result, RUN "--deadline 300ms shop -- sleep 60", dir), 142);
+	CU_ASSERT(result.took_ms >= 300);
+	CHECK_NUMBER(run_command(&result,
+				 RUN "--deadline 300ms --kill-grace 200ms shop -- "
+				     "sh -c 'trap \"\" TERM; while :; do sleep 0.02; done'",
+				 dir),
+		     142);
+	CU_ASSERT(result.took_ms >= 500);
+}
+
+static void stopped_processes_are_continued(void)
+{
+	const char *dir = temp_dir();
+	struct process process;
+
+	process_start(&process,
+		      RUN "--kill-grace 10m shop -- sh -c 'echo ready; kill -STOP $$; echo no'",
+		      dir);
+	CU_ASSERT(wait_for_output(&process, "ready"));
+	usleep(100000);
+	process_signal(&process, SIGTERM);
+	CHECK_NUMBER(process_wait(&process, SOON_MS, NULL), 143);
+}
+
+/* The CI agent is killed, and the run ends as if it had been told to. */
+static void the_parents_death(void)
+{
+	const char *dir = temp_dir();
+	struct process agent;
+	char file[512];
+
+	snprintf(file, sizeof(file), "%s/got", dir);
+	process_start(&agent,
+		      PROGRAM " --lock-dir %s run --no-fresh --no-teardown shop -- sh -c "
+			      "'trap \"sleep 0.1; touch %s; exit\" TERM; " UNTIL_TRAPPED "' & wait",
+		      dir, file);
+	CU_ASSERT(wait_for_output(&agent, "ready"));
+	process_signal(&agent, SIGKILL);
+	CU_ASSERT(wait_for_file(file));
+	for (int i = 0; i < 200 && !lockfile_is_free(dir, "shop"); i++)
+		usleep(20000);
+	CU_ASSERT(lockfile_is_free(dir, "shop"));
+	process_kill(&agent);
+}
+
+static void sigkill_takes_the_command_along(void)
+{
+	const char *dir = temp_dir();
+	struct process process;
+	char *output;
+
+	process_start(&process, RUN "shop -- sh -c 'echo pid $$.; echo ready; exec sleep 600'",
+		      dir);
+	CU_ASSERT(wait_for_output(&process, "ready"));
+	output = process_output(&process);
+	process_signal(&process, SIGKILL);
+	CU_ASSERT(wait_for_end((pid_t)number_after(output, "pid ")));
+	CHECK_NUMBER(process_wait(&process, SOON_MS, NULL), 137);
+	CU_ASSERT(lockfile_is_free(dir, "shop"));
+	CU_ASSERT(lockfile_exists(dir, "shop"));
+	free(output);
+}
+
+static void nothing_is_left_running(void)
+{
+	static const char *const daemons[] = {
+		"sleep 600 & echo pid $!.",
+		"setsid sleep 600 & echo pid $!.",
+		"env -i setsid sleep 600 & echo pid $!.",
+		"(env -i setsid sh -c \"trap : TERM; sleep 600; :\" & echo pid $!.)",
+	};
+
+	for (size_t i = 0; i < sizeof(daemons) / sizeof(daemons[0]); i++) {
+		CLEANUP_COMMAND struct command_result result = { 0 };
+		const char *dir = temp_dir();
+
+		CHECK_NUMBER(
+			run_command(&result, RUN "shop -- sh -c '%s; exit 6'", dir, daemons[i]), 6);
+		/* Gone when run returns, not some time later. */
+		CHECK_NUMBER(kill((pid_t)number_after(result.output, "pid "), 0), -1);
+	}
+}
+
+/* Whoever exec'd us had started something: it is not this run's. */
+static void what_was_there_before_is_spared(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir();
+	pid_t pid;
+
+	CHECK_NUMBER(run_command(&result,
+				 "sleep 600 & echo pid $!.; " RUN
+				 "shop -- sh -c 'sleep 600 & echo own $!.'",
+				 dir),
+		     0);
+	pid = (pid_t)number_after(result.output, "pid ");
+	CHECK_NUMBER(kill(pid, 0), 0);
+	(void)kill(pid, SIGKILL);
+	CU_ASSERT(wait_for_end((pid_t)number_after(result.output, "own ")));
+}
+
+static void cgroup_of_a_run(void)
+{
+	const char *dir = temp_dir();
+	struct process process;
+	struct record record;
+	char *output;
+
+	process_start_with_pipe(
+		&process, RUN "shop -- sh -c 'cat /proc/self/cgroup; echo ready; read x'", dir);
+	CU_ASSERT(wait_for_output(&process, "ready"));
+	lockfile_record(dir, "shop", &record);
+	output = process_output(&process);
+	/* Where no cgroup is to be had, the record must not name one. */
+	CHECK_NUMBER(strstr(output, record.run_id) != NULL, record.cgroup[0] != '\0');
+	CU_ASSERT(strstr(output, record.cgroup) != NULL);
+	free(output);
+	process_kill(&process);
+}
+
+static struct test tests[] = {
+	{ "SIGTERM, SIGINT, SIGHUP: 143, 130, 129, sent once", stop_signals },
+	{ "other signals are passed on", other_signals_are_passed_on },
+	{ "SIGKILL after the grace, counted once", grace_then_kill },
+	{ "three signals skip the grace", three_signals_skip_the_grace },
+	{ "the deadline: 142", deadline },
+	{ "stopped processes are continued to end", stopped_processes_are_continued },
+	{ "the parent's death", the_parents_death },
+	{ "SIGKILL takes the command along", sigkill_takes_the_command_along },
+	{ "nothing is left running", nothing_is_left_running },
+	{ "what was there before is spared", what_was_there_before_is_spared },
+	{ "the run's cgroup", cgroup_of_a_run },
+	{ NULL, NULL },
+};
+TEST_SUITE(run_signals, tests);

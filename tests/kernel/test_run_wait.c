@@ -1,0 +1,235 @@
+/* `ci-janitor run` meeting a lock that somebody holds. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/harness.h"
+#include "run_fixture.h"
+
+#define BYTE_RUN 0
+#define BYTE_JANITOR 1
+
+static void start_holder(struct process *holder, const char *dir)
+{
+	process_start_with_pipe(
+		holder, RUN "--holder alice shop -- sh -c 'echo ready; read x; exit 0'", dir);
+	CU_ASSERT(wait_for_output(holder, "ready"));
+}
+
+static void end_holder(struct process *holder)
+{
+	close(holder->stdin_fd);
+	holder->stdin_fd = -1;
+	CHECK_NUMBER(process_wait(holder, SOON_MS, NULL), 0);
+}
+
+static void fail_and_skip(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir();
+	struct process holder;
+
+	start_holder(&holder, dir);
+	CHECK_NUMBER(run_command(&result, RUN "--if-held=fail shop -- echo ran", dir), 75);
+	CU_ASSERT(strstr(result.errors, "alice") != NULL);
+	CHECK_TEXT(result.output, "");
+	CHECK_NUMBER(run_command(&result, RUN "--if-held=fail -E 9 shop -- echo ran", dir), 9);
+	CHECK_NUMBER(run_command(&result, RUN "--if-held=skip shop -- echo ran", dir), 0);
+	CU_ASSERT(strstr(result.errors, "alice") != NULL);
+	CHECK_TEXT(result.output, "");
+	CHECK_NUMBER(run_command(&result, RUN "other-app -- echo ran", dir), 0);
+	end_holder(&holder);
+}
+
+static void wait_is_bounded(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir();
+	struct process holder;
+
+	start_holder(&holder, dir);
+	CHECK_NUMBER(run_command(&result, RUN "--wait 400ms shop -- echo ran", dir), 75);
+	CU_ASSERT(result.took_ms >= 400);
+	CHECK_TEXT(result.output, "");
+	CHECK_NUMBER(run_command(&result, RUN "--wait 0 -E 7 shop -- echo ran", dir), 7);
+	end_holder(&holder);
+}
+
+static void wait_names_the_holder_and_gets_the_lock(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir();
+	struct process holder, waiter;
+	char expected[64];
+
+	start_holder(&holder, dir);
+	snprintf(expected, sizeof(expected), "alice (pid %d, phase running, since ", holder.pid);
+	process_start(&waiter, RUN "shop -- echo ran", dir);
+	CU_ASSERT(wait_for_errors(&waiter, expected));
+	CU_ASSERT(process_is_running(&waiter));
+	end_holder(&holder);
+	CHECK_NUMBER(process_wait(&waiter, SOON_MS, &result), 0);
+	CHECK_TEXT(result.output, "ran\n");
+	CHECK_NUMBER(count_of(result.errors, "waiting for"), 1);
+}
+
+/* The deadline counts from the command's start, not from the queue. */
+static void the_queue_is_not_the_deadline(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir();
+	struct process holder, waiter;
+
+	start_holder(&holder, dir);
+	process_start(&waiter, RUN "--deadline 500ms shop -- echo ran", dir);
+	CU_ASSERT(wait_for_errors(&waiter, "waiting for"));
+	usleep(800000);
+	end_holder(&holder);
+	CHECK_NUMBER(process_wait(&waiter, SOON_MS, &result), 0);
+	CHECK_TEXT(result.output, "ran\n");
+}
+
+static void signals_end_the_wait(void)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT };
+	const char *dir = temp_dir();
+	struct process waiter;
+	int fd = lockfile_hold(dir, "shop");
+
+	lockfile_companion(fd, BYTE_RUN, F_WRLCK);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		process_start(&waiter, RUN "shop -- echo ran", dir);
+		CU_ASSERT(wait_for_errors(&waiter, "waiting for"));
+		process_signal(&waiter, signals[i]);
+		CHECK_NUMBER(process_wait(&waiter, SOON_MS, NULL), 128 + signals[i]);
+	}
+	close(fd);
+	/* No helper that waits for the lock is left to take it. */
+	usleep(50000);
+	CU_ASSERT(lockfile_is_free(dir, "shop"));
+}
+
+static void an_unnamed_holder_is_busy_after_a_grace(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir();
+	int fd = lockfile_hold(dir, "shop");
+
+	CHECK_NUMBER(run_command(&result, RUN "--if-held=fail shop -- echo ran", dir), 75);
+	CU_ASSERT(result.took_ms >= 240);
+	close(fd);
+}
+
+static void a_momentary_holder_is_not_busy(void)
+{
+	const char *dir = temp_dir();
+	struct process process;
+	int fd = lockfile_hold(dir, "shop");
+
+	process_start(&process, RUN "--if-held=fail shop -- echo ran", dir);
+	usleep(80000);
+	close(fd);
+	CHECK_NUMBER(process_wait(&process, SOON_MS, NULL), 0);
+}
+
+static void a_janitor_is_waited_for_in_every_mode(void)
+{
+	static const char *const modes[] = { "wait", "fail", "skip" };
+
+	for (size_t i = 0; i < 3; i++) {
+		CLEANUP_COMMAND struct command_result result = { 0 };
+		const char *dir = temp_dir();
+		struct process process;
+		int fd = lockfile_hold(dir, "shop");
+
+		lockfile_companion(fd, BYTE_JANITOR, F_WRLCK);
+		process_start(&process, RUN "--wait 100ms --if-held=%s shop -- echo ran", dir,
+			      modes[i]);
+		CU_ASSERT(wait_for_errors(&process, "janitor"));
+		usleep(600000);
+		CU_ASSERT(process_is_running(&process));
+		close(fd);
+		CHECK_NUMBER(process_wait(&process, SOON_MS, &result), 0);
+		CHECK_TEXT(result.output, "ran\n");
+	}
+}
+
+/* A run that was quicker than we after the janitor is a run all the same. */
+static void a_janitor_followed_by_a_run(void)
+{
+	const char *dir = temp_dir();
+	struct process process;
+	int fd = lockfile_hold(dir, "shop");
+
+	lockfile_companion(fd, BYTE_JANITOR, F_WRLCK);
+	process_start(&process, RUN "--if-held=fail shop -- echo ran", dir);
+	CU_ASSERT(wait_for_errors(&process, "janitor"));
+	lockfile_companion(fd, BYTE_RUN, F_WRLCK);
+	lockfile_companion(fd, BYTE_JANITOR, F_UNLCK);
+	CHECK_NUMBER(process_wait(&process, SOON_MS, NULL), 75);
+	close(fd);
+}
+
+/* The holder removes its lockfile as it goes: whoever wakes up on it holds nothing. */
+static void a_lockfile_that_was_removed(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir();
+	struct process process;
+	int fd = lockfile_hold(dir, "shop");
+
+	lockfile_companion(fd, BYTE_RUN, F_WRLCK);
+	process_start(&process, RUN "shop -- sh -c 'test -f \"$CI_APP_LOCK\" && echo ran'", dir);
+	CU_ASSERT(wait_for_errors(&process, "waiting for"));
+	unlink(lockfile_path(dir, "shop"));
+	close(fd);
+	CHECK_NUMBER(process_wait(&process, SOON_MS, &result), 0);
+	CHECK_TEXT(result.output, "ran\n");
+}
+
+static void hostile_record_is_escaped(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir();
+	int fd = lockfile_hold(dir, "shop");
+	static const char text[] = "\033[31m\nholder = x\033]0;evil\a\n";
+
+	CU_ASSERT(write(fd, text, sizeof(text) - 1) == sizeof(text) - 1);
+	lockfile_companion(fd, BYTE_RUN, F_WRLCK);
+	CHECK_NUMBER(run_command(&result, RUN "--if-held=fail shop -- true", dir), 75);
+	CU_ASSERT(strchr(result.errors, '\033') == NULL);
+	CU_ASSERT(strstr(result.errors, "unknown holder") != NULL);
+	close(fd);
+}
+
+static void one_at_a_time(void)
+{
+	struct process processes[8];
+	const char *dir = temp_dir();
+
+	for (size_t i = 0; i < 8; i++)
+		process_start(&processes[i],
+			      RUN "shop -- sh -c 'mkdir %s/inside && sleep 0.03 && rmdir "
+				  "%s/inside'",
+			      dir, dir, dir);
+	for (size_t i = 0; i < 8; i++)
+		CHECK_NUMBER(process_wait(&processes[i], SOON_MS, NULL), 0);
+}
+
+static struct test tests[] = {
+	{ "fail and skip name the holder", fail_and_skip },
+	{ "--wait bounds the wait", wait_is_bounded },
+	{ "wait names the holder, then gets the lock", wait_names_the_holder_and_gets_the_lock },
+	{ "the deadline doesn't count the queue", the_queue_is_not_the_deadline },
+	{ "a signal ends the wait", signals_end_the_wait },
+	{ "an unnamed holder is busy after a grace", an_unnamed_holder_is_busy_after_a_grace },
+	{ "a momentary holder is not busy", a_momentary_holder_is_not_busy },
+	{ "a janitor is waited for in every mode", a_janitor_is_waited_for_in_every_mode },
+	{ "a janitor followed by a run is busy", a_janitor_followed_by_a_run },
+	{ "a lockfile removed by its holder", a_lockfile_that_was_removed },
+	{ "a hostile record is escaped", hostile_record_is_escaped },
+	{ "one run at a time", one_at_a_time },
+	{ NULL, NULL },
+};
+TEST_SUITE(run_wait, tests);
