@@ -1,0 +1,23 @@
+/* Dropping to what a command needs, by libcap-ng (architecture.md, "Privileges"). */
+#ifndef KERNEL_CAPABILITIES_H
+#define KERNEL_CAPABILITIES_H
+
+#include "base/error.h"
+
+enum capability_profile {
+	CAPABILITIES_NONE, /* path, help, version */
+	CAPABILITIES_LOOK, /* list, status: DAC_READ_SEARCH */
+	CAPABILITIES_REAP, /* sweep, reap: DAC_OVERRIDE, KILL, SYS_PTRACE */
+	CAPABILITIES_RUN,  /* run: as REAP, effective set only; CMD gets back what the caller had */
+};
+
+/* Drops this process to the profile and reads the result back. Capabilities that the caller never
+ * had are no error. All profiles but RUN also empty the bounding set where that is allowed and set
+ * no_new_privs. Fails with ERROR_PERMISSION when something that should be gone is still there. */
+int capabilities_drop(enum capability_profile profile, struct error *err);
+
+/* In a forked child of a RUN process, before exec: effective = what it was before the drop.
+ * Async-signal-safe; 0 or -1 with errno. */
+int capabilities_restore(void);
+
+#endif

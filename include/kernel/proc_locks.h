@@ -1,0 +1,35 @@
+/*
+ * /proc/locks: who holds flock(2) locks, without taking any. Source: proc(5).
+ *
+ * Caveats: major:minor is the superblock's (differs from st_dev on btrfs subvolumes); the pid was
+ * noted when the lock was taken and may have been reused; a lock from another PID namespace may be
+ * missing. The kernel hands the file out page by page and by position: when other locks go away during
+ * the reading, one that stays held may be skipped. So absence alone proves nothing; read twice.
+ */
+#ifndef KERNEL_PROC_LOCKS_H
+#define KERNEL_PROC_LOCKS_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+struct proc_lock {
+	dev_t device;
+	ino_t inode;
+	pid_t pid;
+};
+
+struct proc_lock_list {
+	struct proc_lock *items; /* flock locks that are held (not waited for), sorted by inode */
+	size_t count;
+	size_t capacity;
+};
+
+int proc_locks_read(struct proc_lock_list *ret, struct error *err);
+void proc_locks_release(struct proc_lock_list *list);
+/* The held flock on the inode, or NULL. Compares the inode and the device. */
+const struct proc_lock *proc_locks_find(const struct proc_lock_list *list, dev_t device,
+					ino_t inode);
+
+#endif

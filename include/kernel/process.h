@@ -1,0 +1,29 @@
+/* Processes named so that nobody else's can be hit: pid + start time, verified through a pidfd. */
+#ifndef KERNEL_PROCESS_H
+#define KERNEL_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define BOOT_ID_SIZE 37
+
+/* pidfd_open(2), close-on-exec. -1 with errno (ENOSYS before Linux 5.3). */
+int process_open(pid_t pid);
+
+/* pidfd_send_signal(2). 0, or -1 with errno; ESRCH: it is gone. */
+int process_signal(int pidfd, int signal_number);
+
+/* Is the process behind the pidfd over (exited, possibly not yet waited for)? */
+bool process_has_ended(int pidfd);
+
+/* Field 22 of /proc/PID/stat, clock ticks since boot: 0, or -1 with errno. */
+int process_start_time(pid_t pid, uint64_t *ret);
+
+/* /proc/sys/kernel/random/boot_id: 0, or -1 with errno. */
+int process_boot_id(char ret[BOOT_ID_SIZE]);
+
+/* 32 random hex digits from getrandom(2), NUL-terminated. */
+void process_random_id(char ret[33]);
+
+#endif

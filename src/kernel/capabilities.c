@@ -1,0 +1,134 @@
+#include "kernel/capabilities.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define BIT(capability) (UINT64_C(1) << (capability))
+
+static const uint64_t kept_by_profile[] = {
+	[CAPABILITIES_NONE] = 0,
+	[CAPABILITIES_LOOK] = BIT(CAP_DAC_READ_SEARCH),
+	[CAPABILITIES_REAP] = BIT(CAP_DAC_OVERRIDE) | BIT(CAP_KILL) | BIT(CAP_SYS_PTRACE),
+	[CAPABILITIES_RUN] = BIT(CAP_DAC_OVERRIDE) | BIT(CAP_KILL) | BIT(CAP_SYS_PTRACE),
+};
+
+/* As capget(2) gave them before the RUN drop: libcap-ng allocates, so it can't be asked between
+ * fork and exec. */
+static struct __user_cap_data_struct before_drop[_LINUX_CAPABILITY_U32S_3];
+static bool is_dropped;
+
+static int read_raw(struct __user_cap_data_struct ret[_LINUX_CAPABILITY_U32S_3])
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+
+	return (int)syscall(SYS_capget, &header, ret);
+}
+
+static bool is_kept(enum capability_profile profile, unsigned capability)
+{
+	return capability < 64 && (kept_by_profile[profile] & BIT(capability));
+}
+
+/* Is one of the set outside of the profile? With CAPABILITIES_NONE: is the set not empty? */
+static bool has_beyond(capng_type_t set, enum capability_profile profile)
+{
+	for (unsigned capability = 0; capng_capability_to_name(capability); capability++)
+		if (!is_kept(profile, capability) && capng_have_capability(set, capability))
+			return true;
+	return false;
+}
+
+static void restrict_set(capng_type_t set, enum capability_profile profile)
+{
+	for (unsigned capability = 0; capng_capability_to_name(capability); capability++)
+		if (!is_kept(profile, capability) && capng_have_capability(set, capability))
+			(void)capng_update(CAPNG_DROP, set, capability);
+}
+
+static int read_back(struct error *err)
+{
+	if (capng_get_caps_process())
+		return error_set(err, ERROR_PERMISSION, "unable to read the capabilities");
+	return 0;
+}
+
+static int drop_effective(enum capability_profile profile, struct error *err)
+{
+	if (!is_dropped && read_raw(before_drop))
+		return error_set_errno(err, ERROR_PERMISSION, errno,
+				       "unable to read the capabilities");
+	is_dropped = true;
+	restrict_set(CAPNG_EFFECTIVE, profile);
+	if (capng_apply(CAPNG_SELECT_CAPS))
+		return error_set(err, ERROR_PERMISSION, "unable to drop capabilities");
+	if (read_back(err))
+		return -1;
+	if (has_beyond(CAPNG_EFFECTIVE, profile))
+		return error_set(err, ERROR_PERMISSION,
+				 "unable to drop capabilities: some are still effective");
+	return 0;
+}
+
+/* The kernel takes what leaves the permitted or inheritable set out of the ambient one. */
+static int drop_all(enum capability_profile profile, bool bounding, struct error *err)
+{
+	restrict_set(CAPNG_EFFECTIVE, profile);
+	restrict_set(CAPNG_PERMITTED, profile);
+	restrict_set(CAPNG_INHERITABLE, CAPABILITIES_NONE);
+	if (bounding) {
+		capng_clear(CAPNG_SELECT_BOUNDS);
+		if (capng_apply(CAPNG_SELECT_BOUNDS))
+			return error_set(err, ERROR_PERMISSION,
+					 "unable to empty the capability bounding set");
+	}
+	if (capng_apply(CAPNG_SELECT_CAPS))
+		return error_set(err, ERROR_PERMISSION, "unable to drop capabilities");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return error_set_errno(err, ERROR_PERMISSION, errno,
+				       "unable to give up gaining privileges");
+	return 0;
+}
+
+static int verify_all(enum capability_profile profile, bool bounding, struct error *err)
+{
+	if (read_back(err))
+		return -1;
+	if (has_beyond(CAPNG_EFFECTIVE, profile) || has_beyond(CAPNG_PERMITTED, profile) ||
+	    has_beyond(CAPNG_INHERITABLE, CAPABILITIES_NONE) ||
+	    has_beyond(CAPNG_AMBIENT, CAPABILITIES_NONE) ||
+	    (bounding && has_beyond(CAPNG_BOUNDING_SET, CAPABILITIES_NONE)))
+		return error_set(err, ERROR_PERMISSION,
+				 "unable to drop capabilities: some are still there");
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+		return error_set(err, ERROR_PERMISSION,
+				 "unable to give up gaining privileges: no_new_privs is not set");
+	return 0;
+}
+
+int capabilities_drop(enum capability_profile profile, struct error *err)
+{
+	bool bounding;
+
+	if (read_back(err))
+		return -1;
+	if (profile == CAPABILITIES_RUN)
+		return drop_effective(profile, err);
+	bounding = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
+	if (drop_all(profile, bounding, err))
+		return -1;
+	return verify_all(profile, bounding, err);
+}
+
+int capabilities_restore(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+
+	if (!is_dropped)
+		return 0;
+	return (int)syscall(SYS_capset, &header, before_drop);
+}

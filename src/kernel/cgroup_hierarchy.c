@@ -1,0 +1,157 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+#include "cgroup_internal.h"
+
+static void close_stream(FILE **stream)
+{
+	if (*stream)
+		(void)fclose(*stream);
+}
+
+/* The kernel writes space, tab, newline and backslash as \040 and so on. */
+static void undo_octal(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; to++) {
+		if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] >= '0' &&
+		    from[2] <= '7' && from[3] >= '0' && from[3] <= '7') {
+			*to = (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + (from[3] - '0'));
+			from += 4;
+		} else {
+			*to = *from++;
+		}
+	}
+	*to = '\0';
+}
+
+/* "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw" */
+static bool parse_mount(const char *line, char **ret_root, char **ret_point)
+{
+	static const char separator[] = " - cgroup2 ";
+	const char *type = strstr(line, " - ");
+
+	if (!type || strncmp(type, separator, sizeof(separator) - 1))
+		return false;
+	if (sscanf(line, "%*s %*s %*s %ms %ms", ret_root, ret_point) != 2)
+		return false;
+	undo_octal(*ret_root);
+	undo_octal(*ret_point);
+	return true;
+}
+
+/* -1 when another mount hides it. */
+static int open_mount(const char *point)
+{
+	int fd = open(point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct statfs info;
+
+	if (fd >= 0 && (fstatfs(fd, &info) || info.f_type != CGROUP2_SUPER_MAGIC)) {
+		(void)close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+static bool is_outside(const char *group)
+{
+	size_t length = strlen(group);
+
+	return strstr(group, "/../") || (length >= 3 && !strcmp(group + length - 3, "/.."));
+}
+
+/* Takes the mount of the line when it is usable and better than what is there. */
+static void consider(const char *line, struct cgroup_hierarchy *best)
+{
+	CLEANUP_FREE char *root = NULL;
+	CLEANUP_FREE char *point = NULL;
+	int fd;
+
+	/* A root with "..": the mount was made outside of our cgroup namespace. */
+	if (!parse_mount(line, &root, &point) || is_outside(root))
+		return;
+	if (best->fd >= 0 && (!strcmp(best->root, "/") || strcmp(root, "/")))
+		return;
+	fd = open_mount(point);
+	if (fd < 0)
+		return;
+	cgroup_hierarchy_release(best);
+	best->fd = fd;
+	best->root = root;
+	root = NULL;
+}
+
+int cgroup_hierarchy_open(struct cgroup_hierarchy *ret, struct error *err)
+{
+	CLEANUP(close_stream) FILE *stream = fopen("/proc/self/mountinfo", "re");
+	CLEANUP_FREE char *line = NULL;
+	struct cgroup_hierarchy best = CGROUP_HIERARCHY_NONE;
+	size_t size = 0;
+
+	if (!stream)
+		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to list the mounts");
+	while (getline(&line, &size, stream) >= 0)
+		consider(line, &best);
+	if (best.fd < 0)
+		return error_set(err, ERROR_SYSTEM,
+				 "unable to find a cgroup v2 hierarchy: none is mounted here");
+	*ret = best;
+	return 0;
+}
+
+void cgroup_hierarchy_release(struct cgroup_hierarchy *hierarchy)
+{
+	cleanup_close(&hierarchy->fd);
+	free(hierarchy->root);
+	*hierarchy = CGROUP_HIERARCHY_NONE;
+}
+
+/* What of the group is below the mount's root: "/a/b" below "/a" is "/b"; NULL: it is elsewhere. */
+static const char *below_root(const char *group, const char *root)
+{
+	size_t length = strcmp(root, "/") ? strlen(root) : 0;
+
+	if (strncmp(group, root, length))
+		return NULL;
+	group += length;
+	if (!*group)
+		return "/";
+	return *group == '/' ? group : NULL;
+}
+
+int cgroup_of_process(const struct cgroup_hierarchy *hierarchy, pid_t pid, char **ret,
+		      struct error *err)
+{
+	CLEANUP(close_stream) FILE *stream = NULL;
+	CLEANUP_FREE char *line = NULL;
+	const char *group = NULL;
+	char path[64] = "/proc/self/cgroup";
+	size_t size = 0;
+
+	if (pid)
+		(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+	stream = fopen(path, "re");
+	if (!stream)
+		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to open %s", path);
+	while (!group && getline(&line, &size, stream) >= 0) {
+		if (strncmp(line, "0::/", 4))
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		group = is_outside(line + 3) ? NULL : below_root(line + 3, hierarchy->root);
+	}
+	if (!group)
+		return error_set(err, ERROR_SYSTEM,
+				 "unable to use the cgroup v2 hierarchy: %s is not below its mount",
+				 path);
+	*ret = xstrdup(group);
+	return 0;
+}

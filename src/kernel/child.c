@@ -1,0 +1,227 @@
+#include "kernel/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "kernel/capabilities.h"
+#include "kernel/process.h"
+
+enum step {
+	STEP_SESSION,
+	STEP_CGROUP,
+	STEP_STDOUT,
+	STEP_INHERIT,
+	STEP_CAPABILITIES,
+	STEP_DEATH_SIGNAL,
+	STEP_EXEC,
+};
+
+static const char *const step_names[] = {
+	[STEP_SESSION] = "start a session for",
+	[STEP_CGROUP] = "enter the cgroup of",
+	[STEP_STDOUT] = "redirect the output of",
+	[STEP_INHERIT] = "hand a descriptor to",
+	[STEP_CAPABILITIES] = "restore the capabilities of",
+	[STEP_DEATH_SIGNAL] = "set the death signal of",
+	[STEP_EXEC] = "execute",
+};
+
+struct failure {
+	enum step step;
+	int errnum;
+};
+
+/* Who must be alive for the child to go on. */
+struct parent {
+	pid_t pid;
+	int pidfd; /* -1 where the kernel has none */
+};
+
+static void open_parent(struct parent *parent)
+{
+	parent->pid = getpid();
+	parent->pidfd = process_open(parent->pid);
+}
+
+static void close_parent(struct parent *parent)
+{
+	cleanup_close(&parent->pidfd);
+}
+
+/* PDEATHSIG misses a parent that died before prctl(2). The pidfd also answers for the first process
+ * of a new pid namespace, whose getppid(2) is always 0. */
+static int die_with(const struct parent *parent, int death_signal)
+{
+	if (prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0))
+		return -1;
+	if (parent->pidfd >= 0 ? process_has_ended(parent->pidfd) : getppid() != parent->pid)
+		_exit(128 + death_signal);
+	return 0;
+}
+
+/* "0" is the writer itself: right in every pid namespace. */
+static int enter_cgroup(int cgroup_fd)
+{
+	CLEANUP_CLOSE int fd = openat(cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 ? -1 : file_write_all(fd, "0", 1);
+}
+
+static int clear_close_on_exec(int fd)
+{
+	int flags = fcntl(fd, F_GETFD);
+
+	return flags < 0 ? -1 : fcntl(fd, F_SETFD, flags & ~FD_CLOEXEC);
+}
+
+/* dup2(2) onto itself would leave the flag. */
+static int become_stdout(int fd)
+{
+	return fd == STDOUT_FILENO ? clear_close_on_exec(fd) : dup2(fd, STDOUT_FILENO);
+}
+
+/* Returns only when something failed; the step that did. The capabilities come before the death
+ * signal because gaining some clears it, the signals last so that none is delivered half-way. */
+static enum step set_up_and_exec(const struct child_setup *setup, const struct parent *parent)
+{
+	char *const *envp = setup->envp ? setup->envp : environ;
+
+	if (setup->new_session && setsid() < 0)
+		return STEP_SESSION;
+	if (setup->cgroup_fd >= 0 && enter_cgroup(setup->cgroup_fd))
+		return STEP_CGROUP;
+	if (setup->stdout_fd >= 0 && become_stdout(setup->stdout_fd) < 0)
+		return STEP_STDOUT;
+	if (setup->inherit_fd >= 0 && clear_close_on_exec(setup->inherit_fd) < 0)
+		return STEP_INHERIT;
+	if (setup->restore_capabilities && capabilities_restore())
+		return STEP_CAPABILITIES;
+	if (setup->death_signal && die_with(parent, setup->death_signal))
+		return STEP_DEATH_SIGNAL;
+	if (setup->signals)
+		signals_give_back(setup->signals);
+	if (setup->exec_path)
+		(void)execve(setup->exec_path, setup->argv, envp);
+	else
+		(void)execvpe(setup->argv[0], setup->argv, envp);
+	return STEP_EXEC;
+}
+
+static _Noreturn void become_child(const struct child_setup *setup, const struct parent *parent,
+				   int status_fd)
+{
+	struct failure failure = { 0 };
+
+	failure.step = set_up_and_exec(setup, parent);
+	failure.errnum = errno;
+	(void)file_write_all(status_fd, &failure, sizeof(failure));
+	_exit(127);
+}
+
+/* Waits until exec has closed the pipe or a failure has come over it. */
+static bool read_failure(int fd, struct failure *ret)
+{
+	ssize_t count;
+
+	do
+		count = read(fd, ret, sizeof(*ret));
+	while (count < 0 && errno == EINTR);
+	return count == (ssize_t)sizeof(*ret);
+}
+
+int child_spawn(const struct child_setup *setup, struct child *ret, bool *ret_step_was_exec,
+		struct error *err)
+{
+	CLEANUP(close_parent) struct parent parent = { .pidfd = -1 };
+	CLEANUP_CLOSE int read_end = -1;
+	struct child child = CHILD_NONE;
+	struct failure failure;
+	int pipe_fds[2], status, errnum;
+
+	*ret_step_was_exec = false;
+	if (pipe2(pipe_fds, O_CLOEXEC))
+		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to make a pipe");
+	read_end = pipe_fds[0];
+	open_parent(&parent);
+	child.pid = fork();
+	if (child.pid == 0)
+		become_child(setup, &parent, pipe_fds[1]);
+	errnum = errno;
+	(void)close(pipe_fds[1]);
+	if (child.pid < 0)
+		return error_set_errno(err, ERROR_SYSTEM, errnum, "unable to fork");
+	/* Nobody has waited for it yet, so the pid is still its own. */
+	child.pidfd = process_open(child.pid);
+	if (!read_failure(read_end, &failure)) {
+		*ret = child;
+		return 0;
+	}
+	(void)child_wait(&child, true, &status);
+	*ret_step_was_exec = failure.step == STEP_EXEC;
+	return error_set_errno(err, ERROR_SYSTEM, failure.errnum, "unable to %s %s",
+			       step_names[failure.step],
+			       setup->exec_path ? setup->exec_path : setup->argv[0]);
+}
+
+int child_wait(struct child *child, bool block, int *ret_status)
+{
+	pid_t pid;
+	int status;
+
+	/* waitpid(0) would be any child of our process group. */
+	if (child->pid <= 0) {
+		errno = ECHILD;
+		return -1;
+	}
+	do
+		pid = waitpid(child->pid, &status, block ? 0 : WNOHANG);
+	while (pid < 0 && errno == EINTR);
+	if (pid <= 0)
+		return (int)pid;
+	cleanup_close(&child->pidfd);
+	*child = CHILD_NONE;
+	*ret_status = status;
+	return 1;
+}
+
+int child_fork(int (*function)(void *data), void *data, struct child *ret, struct error *err)
+{
+	CLEANUP(close_parent) struct parent parent = { .pidfd = -1 };
+	struct child child = CHILD_NONE;
+	sigset_t none;
+
+	open_parent(&parent);
+	child.pid = fork();
+	if (child.pid < 0)
+		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to fork");
+	if (child.pid == 0) {
+		if (die_with(&parent, SIGKILL))
+			_exit(127);
+		close_parent(&parent);
+		(void)sigemptyset(&none);
+		(void)sigprocmask(SIG_SETMASK, &none, NULL);
+		_exit(function(data));
+	}
+	child.pidfd = process_open(child.pid);
+	*ret = child;
+	return 0;
+}
+
+void child_kill(struct child *child)
+{
+	int status;
+
+	if (child->pid <= 0)
+		return;
+	/* A child that we may not signal (set-user-id) would be waited for without end. */
+	if (kill(child->pid, SIGKILL) && errno != ESRCH)
+		return;
+	(void)child_wait(child, true, &status);
+}

@@ -1,0 +1,96 @@
+#include "kernel/proc_locks.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+
+static void close_stream(FILE **stream)
+{
+	if (*stream)
+		(void)fclose(*stream);
+}
+
+/* "7: FLOCK  ADVISORY  WRITE 1234 00:1b:5678 0 EOF"; one that waits says "7: -> FLOCK ...". */
+static bool parse_line(const char *line, struct proc_lock *ret)
+{
+	char access[8];
+	int pid;
+	unsigned device_major, device_minor;
+	unsigned long long inode;
+
+	if (sscanf(line, "%*20[0-9]: FLOCK %*15s %7s %11d %8x:%8x:%20llu", access, &pid,
+		   &device_major, &device_minor, &inode) != 5)
+		return false;
+	if (strcmp(access, "WRITE") && strcmp(access, "READ"))
+		return false;
+	*ret = (struct proc_lock){
+		.device = makedev(device_major, device_minor),
+		.inode = (ino_t)inode,
+		.pid = pid,
+	};
+	return true;
+}
+
+static int by_inode(const void *a, const void *b)
+{
+	const struct proc_lock *left = a, *right = b;
+
+	return (left->inode > right->inode) - (left->inode < right->inode);
+}
+
+int proc_locks_read(struct proc_lock_list *ret, struct error *err)
+{
+	CLEANUP(close_stream) FILE *stream = fopen("/proc/locks", "re");
+	CLEANUP_FREE char *line = NULL;
+	struct proc_lock_list list = { 0 };
+	struct proc_lock lock;
+	size_t size = 0;
+
+	if (!stream)
+		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to open /proc/locks");
+	while (getline(&line, &size, stream) >= 0) {
+		if (!parse_line(line, &lock))
+			continue;
+		list.items = xgrow(list.items, &list.capacity, list.count + 1, sizeof(lock));
+		list.items[list.count++] = lock;
+	}
+	if (ferror(stream)) {
+		proc_locks_release(&list);
+		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to read /proc/locks");
+	}
+	if (list.count)
+		qsort(list.items, list.count, sizeof(lock), by_inode);
+	*ret = list;
+	return 0;
+}
+
+void proc_locks_release(struct proc_lock_list *list)
+{
+	free(list->items);
+	*list = (struct proc_lock_list){ 0 };
+}
+
+const struct proc_lock *proc_locks_find(const struct proc_lock_list *list, dev_t device,
+					ino_t inode)
+{
+	size_t low = 0, high = list->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (list->items[middle].inode < inode)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < list->count && list->items[low].inode == inode; low++)
+		if (list->items[low].device == device)
+			return &list->items[low];
+	return NULL;
+}
