@@ -1,0 +1,69 @@
+/*
+ * The engine: Docker Engine API over a unix socket or TCP (with TLS), many requests at once over a
+ * few kept-alive connections, one event loop in engine_wait. API facts: docs.docker.com/engine/api
+ * and reaping.md, "The engine's behaviour to build on".
+ *
+ * Nothing here retries: every request gets exactly one answer, classified (model/engine_answer.h).
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "model/engine_answer.h"
+#include "model/resource.h"
+
+struct engine;
+
+struct engine_options {
+	const char *host; /* unix:///path or tcp://host:port; NULL: unix:///var/run/docker.sock */
+	int64_t connect_timeout_ms;
+	int64_t read_timeout_ms;  /* list requests */
+	int64_t write_timeout_ms; /* remove requests */
+	int connections;	  /* requests under way at most; those that hang don't count */
+	size_t max_body;	  /* bytes of one answer at most; 0: 256 MiB */
+	int wake_fd;		  /* engine_wait returns early when it becomes readable; -1: none */
+};
+
+struct engine_facts {
+	char server[64];      /* the Server: header, e.g. "Docker/28.2.2 (linux)" */
+	char api_version[16]; /* what is spoken: the smaller of the engine's newest and ours */
+	enum swarm_role role;
+	char swarm_state[32]; /* LocalNodeState as stated: "active", "inactive", "locked", ... */
+};
+
+/*
+ * Connects, negotiates the version and finds out the swarm role. DOCKER_TLS_VERIFY and
+ * DOCKER_CERT_PATH are honoured for tcp://. ERROR_UNREACHABLE with the precise reason when the
+ * socket is missing, refuses, denies (ERROR_PERMISSION), hangs, or what answers is not Docker.
+ */
+int engine_open(struct engine **ret, const struct engine_options *options, struct error *err);
+
+/* Abandons what is still under way. A removal that was sent may still be executed. */
+void engine_close(struct engine *engine);
+
+const struct engine_facts *engine_get_facts(const struct engine *engine);
+
+/* Queues a listing of a kind. filter: NULL or a server-side narrowing by label, which is ignored
+ * where the engine can't do it (tasks): the caller compares exactly again. The filter is copied. -1 with *err only for broken arguments (ERROR_BUG): failures come as answers. */
+int engine_list(struct engine *engine, enum resource_kind kind, const struct label_filter *filter,
+		uint64_t cookie, struct error *err);
+
+/* Queues the removal of one object by its id (containers with force=1&v=1; volumes by
+ * name and without force). */
+int engine_remove(struct engine *engine, const struct resource *resource, uint64_t cookie,
+		  struct error *err);
+
+/* Queues a fresh look at the swarm role; the answer is ENGINE_DONE with an empty list, and
+ * engine_get_facts is up to date. */
+int engine_refresh_role(struct engine *engine, uint64_t cookie, struct error *err);
+
+/* Runs the loop until one answer is there, timeout_ms has passed (-1: no limit), or wake_fd is
+ * readable; an answer that is there goes first. Without anything under way it sleeps. 1: *ret is
+ * the caller's; 0: no answer yet; -1 with *err. */
+int engine_wait(struct engine *engine, int timeout_ms, struct engine_answer *ret,
+		struct error *err);
+
+#endif

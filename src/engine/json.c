@@ -1,0 +1,97 @@
+#include "json_internal.h"
+
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+
+LIBRARY_FUNCTION(json_loadb);
+LIBRARY_FUNCTION(json_delete);
+LIBRARY_FUNCTION(json_dumps);
+LIBRARY_FUNCTION(json_pack);
+LIBRARY_FUNCTION(json_object_get);
+LIBRARY_FUNCTION(json_object_iter);
+LIBRARY_FUNCTION(json_object_iter_next);
+LIBRARY_FUNCTION(json_object_iter_key);
+LIBRARY_FUNCTION(json_object_iter_value);
+LIBRARY_FUNCTION(json_array_size);
+LIBRARY_FUNCTION(json_array_get);
+LIBRARY_FUNCTION(json_string_value);
+LIBRARY_FUNCTION(json_string_length);
+LIBRARY_FUNCTION(json_integer_value);
+
+static const struct library_symbol symbols[] = {
+	LIBRARY_SYMBOL(json_loadb),
+	LIBRARY_SYMBOL(json_delete),
+	LIBRARY_SYMBOL(json_dumps),
+	LIBRARY_SYMBOL(json_pack),
+	LIBRARY_SYMBOL(json_object_get),
+	LIBRARY_SYMBOL(json_object_iter),
+	LIBRARY_SYMBOL(json_object_iter_next),
+	LIBRARY_SYMBOL(json_object_iter_key),
+	LIBRARY_SYMBOL(json_object_iter_value),
+	LIBRARY_SYMBOL(json_array_size),
+	LIBRARY_SYMBOL(json_array_get),
+	LIBRARY_SYMBOL(json_string_value),
+	LIBRARY_SYMBOL(json_string_length),
+	LIBRARY_SYMBOL(json_integer_value),
+};
+
+int json_load_library(struct error *err)
+{
+	static bool loaded;
+
+	if (loaded)
+		return 0;
+	if (library_load("libjansson.so.4", symbols, ARRAY_SIZE(symbols), err) < 0)
+		return -1;
+	loaded = true;
+	return 0;
+}
+
+json_t *json_parse(const char *bytes, size_t length, struct error *err)
+{
+	json_error_t why;
+	json_t *document;
+
+	if (json_load_library(err) < 0)
+		return NULL;
+	/* A label may hold \u0000: one such object must not make every listing fail. */
+	document = sym_json_loadb(bytes ? bytes : "", length, JSON_ALLOW_NUL, &why);
+	if (!document)
+		(void)error_set(err, ERROR_ENGINE, "broken JSON at byte %d: %.100s", why.position,
+				why.text);
+	return document;
+}
+
+void json_release(json_t **document)
+{
+	if (*document)
+		sym_json_delete(*document);
+}
+
+const char *json_plain_text(const json_t *value)
+{
+	const char *text = json_is_string(value) ? sym_json_string_value(value) : NULL;
+
+	return text && strlen(text) == sym_json_string_length(value) ? text : NULL;
+}
+
+char *json_label_filter(const char *key, const char *value)
+{
+	CLEANUP_FREE char *label = value ? xasprintf("%s=%s", key, value) : xstrdup(key);
+	CLEANUP_JSON json_t *filter = sym_json_pack("{s:[s]}", "label", label);
+
+	return filter ? sym_json_dumps(filter, JSON_COMPACT) : NULL;
+}
+
+bool json_error_message(const char *bytes, size_t length, char *ret, size_t size)
+{
+	CLEANUP_JSON json_t *body = json_parse(bytes, length, NULL);
+	const char *message = json_plain_text(body ? sym_json_object_get(body, "message") : NULL);
+
+	if (!message || !*message)
+		return false;
+	(void)snprintf(ret, size, "%s", message);
+	return true;
+}

@@ -1,0 +1,195 @@
+#include "request_internal.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+#include "facts_internal.h"
+#include "json_internal.h"
+#include "resource_json_internal.h"
+
+static const struct endpoint {
+	const char *collection;	  /* in the path of a removal */
+	const char *listing;	  /* in the path of a listing; a query may follow with '&' or '?' */
+	const char *remove_query; /* NULL: never removed */
+	bool no_filter;
+} endpoints[RESOURCE_KIND_COUNT] = {
+	[RESOURCE_SERVICE] = { "services", "services", "", false },
+	/* The engine compares this filter with the service's labels, not the container's. */
+	[RESOURCE_TASK] = { "tasks", "tasks", NULL, true },
+	[RESOURCE_CONTAINER] = { "containers", "containers/json?all=1", "?force=1&v=1", false },
+	[RESOURCE_SECRET] = { "secrets", "secrets", "", false },
+	[RESOURCE_CONFIG] = { "configs", "configs", "", false },
+	[RESOURCE_NETWORK] = { "networks", "networks", "", false },
+	[RESOURCE_VOLUME] = { "volumes", "volumes", "", false },
+};
+
+static struct request *request_new(enum request_type type, enum resource_kind kind, char *action,
+				   char *path)
+{
+	struct request *request = xcalloc(1, sizeof(*request));
+
+	request->type = type;
+	request->kind = kind;
+	request->action = action;
+	request->path = path;
+	request->exchange.user = request;
+	request->exchange.removal = type == REQUEST_REMOVE;
+	return request;
+}
+
+void request_free(struct request *request)
+{
+	if (!request)
+		return;
+	free(request->action);
+	free(request->path);
+	reply_release(&request->exchange.reply);
+	resource_list_release(&request->answer.list);
+	free(request);
+}
+
+/* "?filters=..."; NULL when the label is no text that JSON can carry. */
+static char *filter_query(const struct label_filter *filter, const char *listing)
+{
+	CLEANUP_FREE char *json = json_label_filter(filter->key, filter->value);
+	CLEANUP_FREE char *escaped = json ? http_escape(json) : NULL;
+
+	if (!escaped)
+		return NULL;
+	return xasprintf("%sfilters=%s", strchr(listing, '?') ? "&" : "?", escaped);
+}
+
+struct request *request_list_new(enum resource_kind kind, const struct label_filter *filter,
+				 const char *api_version, struct error *err)
+{
+	CLEANUP_FREE char *filters = NULL;
+	const struct endpoint *endpoint;
+
+	if ((unsigned)kind >= RESOURCE_KIND_COUNT) {
+		(void)error_set(err, ERROR_BUG, "unable to list: no such kind of object: %d", kind);
+		return NULL;
+	}
+	endpoint = &endpoints[kind];
+	if (filter && filter->key && !endpoint->no_filter) {
+		filters = filter_query(filter, endpoint->listing);
+		if (!filters) {
+			(void)error_set(err, ERROR_BUG, "unable to list %s: bad label filter",
+					endpoint->collection);
+			return NULL;
+		}
+	}
+	return request_new(
+		REQUEST_LIST, kind, xasprintf("list %s", endpoint->collection),
+		xasprintf("/v%s/%s%s", api_version, endpoint->listing, filters ? filters : ""));
+}
+
+static bool is_removable(const struct resource *resource)
+{
+	const char *id = resource->id;
+
+	return (unsigned)resource->kind < RESOURCE_KIND_COUNT &&
+	       endpoints[resource->kind].remove_query && id && *id && strcmp(id, ".") != 0 &&
+	       strcmp(id, "..") != 0;
+}
+
+struct request *request_remove_new(const struct resource *resource, const char *api_version,
+				   struct error *err)
+{
+	CLEANUP_FREE char *id = NULL;
+	const struct endpoint *endpoint;
+
+	if (is_removable(resource))
+		id = http_escape(resource->id);
+	if (!id) {
+		(void)error_set(err, ERROR_BUG, "unable to remove %.100s: not a removable object",
+				resource->id ? resource->id : "(no id)");
+		return NULL;
+	}
+	endpoint = &endpoints[resource->kind];
+	return request_new(REQUEST_REMOVE, resource->kind,
+			   xasprintf("remove %s %.100s", resource_kind_name(resource->kind),
+				     resource->name ? resource->name : resource->id),
+			   xasprintf("/v%s/%s/%s%s", api_version, endpoint->collection, id,
+				     endpoint->remove_query));
+}
+
+struct request *request_role_new(void)
+{
+	return request_new(REQUEST_ROLE, 0, xstrdup("reach the engine"), xstrdup("/_ping"));
+}
+
+static enum engine_outcome finish_list(struct request *request, const char *address)
+{
+	struct engine_answer *answer = &request->answer;
+	struct reply *reply = &request->exchange.reply;
+
+	if (!reply_is_json(reply)) {
+		(void)error_set(&answer->error, ERROR_ENGINE,
+				"unable to %s: %s answered with %s instead of JSON",
+				request->action, address,
+				*reply->headers.content_type ? reply->headers.content_type
+							     : "no content type");
+		return ENGINE_REFUSED;
+	}
+	if (resource_json_parse(request->kind, text_get(&reply->body), reply->body.length,
+				&answer->list, &answer->error) < 0) {
+		(void)error_add_context(&answer->error, "unable to %s", request->action);
+		return ENGINE_REFUSED;
+	}
+	return ENGINE_DONE;
+}
+
+static enum engine_outcome finish_info(struct request *request)
+{
+	const struct text *body = &request->exchange.reply.body;
+	struct error *err = &request->answer.error;
+
+	if (facts_from_info(text_get(body), body->length, &request->facts, err) == 0)
+		return ENGINE_DONE;
+	(void)error_add_context(err, "unable to find out the engine's swarm role");
+	return ENGINE_REFUSED;
+}
+
+static void ask_info(struct request *request)
+{
+	free(request->path);
+	request->path = xasprintf("/v%s/info", request->facts.api_version);
+	request->wants_info = true;
+	reply_release(&request->exchange.reply);
+}
+
+/* Returns false when /info is needed. */
+static bool finish_ping(struct request *request, const char *address)
+{
+	struct engine_answer *answer = &request->answer;
+	bool role_known;
+
+	answer->outcome = ENGINE_DONE;
+	if (facts_from_ping(&request->exchange.reply, address, &request->facts, &role_known,
+			    &answer->error) < 0) {
+		answer->outcome = ENGINE_REFUSED;
+		return true;
+	}
+	if (!role_known)
+		ask_info(request);
+	return role_known;
+}
+
+bool request_finish(struct request *request, const char *address)
+{
+	struct engine_answer *answer = &request->answer;
+	struct reply *reply = &request->exchange.reply;
+	bool finished = true;
+
+	answer->outcome =
+		reply_classify(reply, request->type, request->action, address, &answer->error);
+	if (answer->outcome == ENGINE_DONE && request->type == REQUEST_LIST)
+		answer->outcome = finish_list(request, address);
+	else if (answer->outcome == ENGINE_DONE && request->wants_info)
+		answer->outcome = finish_info(request);
+	else if (answer->outcome == ENGINE_DONE && request->type == REQUEST_ROLE)
+		finished = finish_ping(request, address);
+	reply_release(reply);
+	return finished;
+}

@@ -1,0 +1,33 @@
+/* One request to the engine, from the caller's words to its answer. */
+#ifndef ENGINE_REQUEST_INTERNAL_H
+#define ENGINE_REQUEST_INTERNAL_H
+
+#include "engine/engine.h"
+#include "http_internal.h"
+
+struct request {
+	struct request *next; /* in one of the engine's queues */
+	enum request_type type;
+	enum resource_kind kind;
+	char *action; /* "remove volume shop_data", for errors */
+	char *path;
+	bool wants_info; /* REQUEST_ROLE: the ping is done, /info is next or under way */
+	int64_t started_ms;
+	struct engine_facts facts; /* REQUEST_ROLE: found out so far */
+	struct http_exchange exchange;
+	struct engine_answer answer;
+};
+
+/* NULL with ERROR_BUG for broken arguments. */
+struct request *request_list_new(enum resource_kind kind, const struct label_filter *filter,
+				 const char *api_version, struct error *err);
+struct request *request_remove_new(const struct resource *resource, const char *api_version,
+				   struct error *err);
+struct request *request_role_new(void);
+void request_free(struct request *request);
+
+/* Fills the request's answer from its reply. false: the role needs /info as well, and the request
+ * is to be started again. */
+bool request_finish(struct request *request, const char *address);
+
+#endif

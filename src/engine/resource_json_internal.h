@@ -1,0 +1,17 @@
+/* The engine's listings as resources. No I/O: tests and fuzzers call it with any bytes. */
+#ifndef ENGINE_RESOURCE_JSON_INTERNAL_H
+#define ENGINE_RESOURCE_JSON_INTERNAL_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+#include "model/resource.h"
+
+/* Parses the body of a listing of that kind. An entry whose name, labels or other texts are
+ * missing or distorted is listed as malformed; one without a usable id makes the whole list fail
+ * (ERROR_ENGINE), since what can't be named can't be verified as gone either. On failure *ret
+ * is untouched. */
+int resource_json_parse(enum resource_kind kind, const char *bytes, size_t length,
+			struct resource_list *ret, struct error *err);
+
+#endif
