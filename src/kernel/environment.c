@@ -32,6 +32,7 @@
 enum field {
 	FIELD_FLAGS = 9 - 3,
 	FIELD_THREADS = 20 - 3,
+	FIELD_ENVIRONMENT_START = 50 - 3,
 	FIELD_ENVIRONMENT_END = 51 - 3,
 	FIELD_COUNT,
 };
@@ -65,7 +66,8 @@ static void read_whole(struct environment *environment, int fd)
 		environment->data[environment->length] = '\0';
 }
 
-/* directory is "PID" or "PID/task/TID". */
+/* directory is "PID" or "PID/task/TID". False when it can't be opened, save with ESRCH, which newer
+ * kernels say of a process without memory; older ones let it be opened and read as empty. */
 static bool read_of(struct environment *environment, int proc_fd, const char *directory)
 {
 	char path[64];
@@ -75,7 +77,7 @@ static bool read_of(struct environment *environment, int proc_fd, const char *di
 	(void)snprintf(path, sizeof(path), "%s/environ", directory);
 	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
+		return errno == ESRCH;
 	read_whole(environment, fd);
 	return true;
 }
@@ -112,7 +114,11 @@ static enum emptiness why_empty(int proc_fd, const char *directory)
 		return EMPTY_LEADER;
 	if (state == 'Z' || state == 'X' || (fields[FIELD_FLAGS] & FLAG_EXITING))
 		return EMPTY_FOR_GOOD;
-	return fields[FIELD_ENVIRONMENT_END] ? EMPTY_FOR_GOOD : EMPTY_IN_EXEC;
+	/* Both 0: in an exec. Different: the exec has ended since we looked for the environment. */
+	if (fields[FIELD_ENVIRONMENT_END] == fields[FIELD_ENVIRONMENT_START] &&
+	    fields[FIELD_ENVIRONMENT_END])
+		return EMPTY_FOR_GOOD;
+	return EMPTY_IN_EXEC;
 }
 
 /* A first thread that has ended takes its view of the memory along, while the others run on. */

@@ -17,6 +17,9 @@
 	} while (0)
 _Noreturn void fail_child(const char *condition, const char *file, unsigned line);
 
+/* An argv or environment from string literals, which exec never writes to. */
+#define WORDS(...) ((void *)(const char *[]){ __VA_ARGS__, NULL })
+
 /* Runs function(data) in a forked child with a time limit; true when it came to its end. */
 bool holds_in_child(void (*function)(void *data), void *data);
 

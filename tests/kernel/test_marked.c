@@ -1,0 +1,404 @@
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/capability.h>
+
+#include "harness/harness.h"
+#include "kernel/child.h"
+#include "kernel/marked.h"
+#include "kernel/process.h"
+#include "process_support.h"
+
+#define SLEEP "exec sleep 1000"
+#define STUBBORN "trap '' TERM HUP INT; while :; do sleep 99; done"
+
+/* A run's id, and the environment that marks its processes. */
+struct mark {
+	char id[33];
+	char entry[64];
+	char *environment[3];
+};
+
+static char search_path[] = "PATH=/usr/bin:/bin";
+
+static void make_mark(struct mark *mark)
+{
+	process_random_id(mark->id);
+	snprintf(mark->entry, sizeof(mark->entry), MARKER_VARIABLE "=%.32s", mark->id);
+	mark->environment[0] = search_path;
+	mark->environment[1] = mark->entry;
+	mark->environment[2] = NULL;
+}
+
+/* How many one pass finds; not found is 0. */
+static size_t kill_pass(const char *id)
+{
+	const char *ids[] = { id };
+	struct error err = { 0 };
+	size_t count = 4711;
+
+	EXPECT(!marked_kill(ids, 1, &count, &err));
+	EXPECT(err.kind == ERROR_NONE);
+	return count;
+}
+
+static void kill_to_the_end(const char *id)
+{
+	int pass = 0;
+
+	while (kill_pass(id)) {
+		EXPECT(pass++ < 1000);
+		usleep(2000);
+	}
+}
+
+#define IN_CHILD(name)                                                                             \
+	static void name(void *data);                                                              \
+	static void test_##name(void)                                                              \
+	{                                                                                          \
+		CU_ASSERT_TRUE(holds_in_child(name, NULL));                                        \
+	}                                                                                          \
+	static void name(__attribute__((unused)) void *data)
+
+IN_CHILD(daemons_of_a_run)
+{
+	struct mark mark, other;
+	size_t fds = count_open_fds();
+	pid_t pids[3], others;
+
+	make_mark(&mark);
+	make_mark(&other);
+	EXPECT(kill_pass(mark.id) == 0);
+	pids[0] = start_daemon(SLEEP, mark.environment);
+	pids[1] = start_daemon(STUBBORN, mark.environment);
+	pids[2] = start_daemon("sleep 1000 & exec sleep 1000", mark.environment);
+	others = start_daemon(SLEEP, other.environment);
+	EXPECT(kill_pass(mark.id) >= 3);
+	kill_to_the_end(mark.id);
+	for (size_t i = 0; i < 3; i++)
+		EXPECT(ends_soon(pids[i]));
+	EXPECT(!kill(others, 0));
+	EXPECT(kill_pass(other.id) == 1);
+	EXPECT(ends_soon(others));
+	EXPECT(count_open_fds() == fds);
+}
+
+IN_CHILD(two_hundred_runs)
+{
+	enum { COUNT = 200, LIVE = 5 };
+	static struct mark marks[COUNT];
+	const char *ids[COUNT];
+	size_t counts[COUNT];
+	pid_t pids[LIVE];
+
+	for (size_t i = 0; i < COUNT; i++) {
+		make_mark(&marks[i]);
+		ids[i] = marks[i].id;
+	}
+	for (size_t i = 0; i < LIVE; i++)
+		pids[i] = start_daemon(SLEEP, marks[i * 40].environment);
+	EXPECT(!marked_kill(ids, COUNT, counts, NULL));
+	for (size_t i = 0; i < COUNT; i++)
+		EXPECT(counts[i] == (i % 40 == 0));
+	for (size_t i = 0; i < LIVE; i++)
+		EXPECT(ends_soon(pids[i]));
+	EXPECT(!marked_kill(ids, COUNT, counts, NULL));
+	for (size_t i = 0; i < COUNT; i++)
+		EXPECT(counts[i] == 0);
+	EXPECT(!marked_kill(NULL, 0, NULL, NULL));
+}
+
+/* The same id twice must not make one of the two look proved. */
+IN_CHILD(an_id_given_twice)
+{
+	struct mark mark;
+	const char *ids[3];
+	size_t counts[3];
+	pid_t pid;
+
+	make_mark(&mark);
+	ids[0] = ids[2] = mark.id;
+	ids[1] = "another";
+	pid = start_daemon(SLEEP, mark.environment);
+	EXPECT(!marked_kill(ids, 3, counts, NULL));
+	EXPECT(counts[0] == 1 && counts[1] == 0 && counts[2] == 1);
+	EXPECT(ends_soon(pid));
+}
+
+/* The marker counts as a whole entry only. */
+IN_CHILD(look_alikes)
+{
+	struct mark mark;
+	char inside[128], longer[128], shorter[128], prefixed[128];
+	char *rows[] = { inside, longer, shorter, prefixed };
+
+	make_mark(&mark);
+	snprintf(inside, sizeof(inside), "X=%s", mark.entry);
+	snprintf(longer, sizeof(longer), "%s0", mark.entry);
+	snprintf(shorter, sizeof(shorter), "%s", mark.entry);
+	shorter[strlen(shorter) - 1] = '\0';
+	snprintf(prefixed, sizeof(prefixed), "MY_%s", mark.entry);
+	for (size_t i = 0; i < 4; i++) {
+		char *environment[] = { search_path, rows[i], NULL };
+		pid_t pid = start_daemon(SLEEP, environment);
+
+		EXPECT(kill_pass(mark.id) == 0);
+		EXPECT(!kill(pid, SIGKILL));
+		EXPECT(ends_soon(pid));
+	}
+}
+
+static void start_with_marker_at(size_t place, size_t count)
+{
+	char **environment = calloc(count + 1, sizeof(*environment));
+	struct mark mark;
+	pid_t pid;
+
+	make_mark(&mark);
+	for (size_t i = 0; i < count; i++) {
+		environment[i] = malloc(100001);
+		memset(environment[i], 'x', 100000);
+		memcpy(environment[i], "FILL=", 5);
+		environment[i][100000] = '\0';
+	}
+	environment[place] = mark.entry;
+	pid = start_daemon(SLEEP, environment);
+	EXPECT(kill_pass(mark.id) == 1);
+	EXPECT(ends_soon(pid));
+}
+
+IN_CHILD(large_environments)
+{
+	start_with_marker_at(0, 18);
+	start_with_marker_at(9, 18);
+	start_with_marker_at(17, 18);
+	start_with_marker_at(0, 1);
+}
+
+IN_CHILD(a_zombie_does_not_count)
+{
+	struct child_setup setup = CHILD_SETUP_INIT;
+	struct child child = CHILD_NONE;
+	struct mark mark;
+	bool exec_failed;
+	int status;
+
+	make_mark(&mark);
+	setup.argv = WORDS("sleep", "1000");
+	setup.envp = mark.environment;
+	EXPECT(!child_spawn(&setup, &child, &exec_failed, NULL));
+	EXPECT(kill_pass(mark.id) == 1);
+	EXPECT(ends_soon(child.pid));
+	EXPECT(kill_pass(mark.id) == 0);
+	EXPECT(child_wait(&child, true, &status) == 1);
+	EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+/* Makes the kernel show this as our environment, without an exec: fields 50 and 51 of our stat say
+ * where it looks. Ours is of no use any more then. */
+static void wear(const struct mark *mark)
+{
+	char *stat = read_text("/proc/self/stat"), *field = strrchr(stat, ')');
+	unsigned long start, end;
+
+	for (int number = 2; number < 50; number++)
+		field = strchr(field + 1, ' ');
+	EXPECT(sscanf(field, "%lu %lu", &start, &end) == 2);
+	EXPECT(end - start > strlen(mark->entry));
+	memcpy((void *)start, mark->entry, strlen(mark->entry) + 1);
+	free(stat);
+}
+
+static void janitor_with_the_mark(void *data)
+{
+	const struct mark *mark = data;
+	pid_t pid;
+
+	wear(mark);
+	pid = start_daemon(SLEEP, mark->environment);
+	EXPECT(kill_pass(mark->id) == 1);
+	EXPECT(ends_soon(pid));
+	EXPECT(kill_pass(mark->id) == 0);
+}
+
+IN_CHILD(never_ourselves)
+{
+	struct mark mark;
+
+	make_mark(&mark);
+	EXPECT(holds_in_child(janitor_with_the_mark, &mark));
+}
+
+static void *sleep_on(void *data)
+{
+	(void)data;
+	for (;;)
+		(void)pause();
+	return NULL;
+}
+
+static int end_first_thread(void *data)
+{
+	pthread_t thread;
+
+	wear(data);
+	if (pthread_create(&thread, NULL, sleep_on, NULL))
+		return 1;
+	syscall(SYS_exit, 0);
+	return 0;
+}
+
+/* /proc shows it as a zombie with an empty environment, and yet it runs. */
+IN_CHILD(first_thread_has_ended)
+{
+	struct child child = CHILD_NONE;
+	struct mark mark;
+	int status;
+
+	make_mark(&mark);
+	EXPECT(!child_fork(end_first_thread, &mark, &child, NULL));
+	EXPECT(ends_soon(child.pid)); /* its first thread */
+	EXPECT(!child_wait(&child, false, &status));
+	EXPECT(kill_pass(mark.id) == 1);
+	EXPECT(child_wait(&child, true, &status) == 1);
+	EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+/* In the middle of an exec there is no environment to read. */
+IN_CHILD(one_that_execs_without_end)
+{
+	for (int round = 0; round < 100; round++) {
+		struct mark mark;
+		pid_t pid;
+
+		make_mark(&mark);
+		pid = start_daemon("A='exec sh -c \"$A\"'; export A; exec sh -c \"$A\"",
+				   mark.environment);
+		usleep((useconds_t)(1000 + round * 13));
+		EXPECT(kill_pass(mark.id) == 1);
+		EXPECT(ends_soon(pid));
+	}
+}
+
+/* Each forks the next and ends. A pass may find none of them only when there is none: all of them
+ * hold the pipe's write end, so that its end of file says so. */
+static void fork_and_end_without_end(const struct mark *mark)
+{
+	wear(mark);
+	alarm(0);
+	for (;;) {
+		pid_t pid = fork();
+
+		if (pid)
+			_exit(0);
+		(void)setsid();
+	}
+}
+
+IN_CHILD(one_that_forks_and_ends_without_end)
+{
+	for (int round = 0; round < 20; round++) {
+		struct mark mark;
+		int pipe_fds[2];
+		char byte;
+
+		make_mark(&mark);
+		EXPECT(!pipe(pipe_fds));
+		if (fork() == 0)
+			fork_and_end_without_end(&mark);
+		close(pipe_fds[1]);
+		usleep(5000);
+		kill_to_the_end(mark.id);
+		EXPECT(read(pipe_fds[0], &byte, 1) == 0);
+		close(pipe_fds[0]);
+		while (wait(NULL) > 0)
+			;
+	}
+}
+
+static void as_nobody(void *data)
+{
+	struct mark *marks = data;
+	const char *ids[] = { marks[0].id, marks[1].id };
+	struct error err = { 0 };
+	size_t counts[2];
+	pid_t pid;
+
+	become_nobody();
+	pid = start_daemon(SLEEP, marks[1].environment);
+	EXPECT(!marked_kill(ids, 2, counts, &err));
+	EXPECT(counts[0] == 0 && counts[1] == 1 && err.kind == ERROR_NONE);
+	EXPECT(ends_soon(pid));
+}
+
+IN_CHILD(ordinary_users_see_their_own)
+{
+	struct mark marks[2];
+	pid_t pid;
+
+	make_mark(&marks[0]);
+	make_mark(&marks[1]);
+	pid = start_daemon(SLEEP, marks[0].environment);
+	EXPECT(holds_in_child(as_nobody, marks));
+	EXPECT(!kill(pid, 0));
+	EXPECT(kill_pass(marks[0].id) == 1);
+	EXPECT(ends_soon(pid));
+}
+
+/* Looking into is allowed, signalling is not. */
+static void without_kill(void *data)
+{
+	const uint32_t bits = 1U << CAP_SYS_PTRACE | 1U << CAP_DAC_READ_SEARCH;
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[2] = { { bits, bits, 0 } };
+	const struct mark *mark = data;
+	const char *ids[] = { mark->id };
+	struct error err = { 0 };
+	size_t count;
+
+	EXPECT(!prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0));
+	become_nobody();
+	EXPECT(!syscall(SYS_capset, &header, sets));
+	EXPECT(!marked_kill(ids, 1, &count, &err));
+	EXPECT(count == 1);
+	EXPECT(err.kind == ERROR_PERMISSION && err.sys_errno == EPERM);
+	EXPECT(strstr(err.message, "unable to kill process ") == err.message);
+}
+
+IN_CHILD(found_but_not_permitted)
+{
+	struct mark mark;
+	pid_t pid;
+
+	make_mark(&mark);
+	pid = start_daemon(SLEEP, mark.environment);
+	EXPECT(holds_in_child(without_kill, &mark));
+	EXPECT(!kill(pid, 0));
+	EXPECT(kill_pass(mark.id) == 1);
+	EXPECT(ends_soon(pid));
+}
+
+static const struct test tests[] = {
+	{ "daemons of a run", test_daemons_of_a_run },
+	{ "two hundred runs in one pass", test_two_hundred_runs },
+	{ "an id given twice", test_an_id_given_twice },
+	{ "look-alikes are left alone", test_look_alikes },
+	{ "large environments", test_large_environments },
+	{ "a zombie doesn't count", test_a_zombie_does_not_count },
+	{ "never ourselves", test_never_ourselves },
+	{ "one whose first thread has ended", test_first_thread_has_ended },
+	{ "one that execs without end", test_one_that_execs_without_end },
+	{ "one that forks and ends without end", test_one_that_forks_and_ends_without_end },
+	{ "ordinary users see their own", test_ordinary_users_see_their_own },
+	{ "found, but not permitted", test_found_but_not_permitted },
+	{ NULL, NULL },
+};
+TEST_SUITE(marked, tests)
