@@ -87,7 +87,6 @@ static CURLcode set_numbers(CURL *handle, const struct http_exchange *exchange,
 		long value;
 	} options[] = {
 		{ CURLOPT_NOSIGNAL, 1 },
-		{ CURLOPT_PATH_AS_IS, 1 }, /* an id "..%2f" stays what it is */
 		{ CURLOPT_FOLLOWLOCATION, 0 },
 		{ CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
 		{ CURLOPT_CONNECTTIMEOUT_MS, (long)connect_timeout_ms },

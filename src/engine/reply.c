@@ -58,8 +58,16 @@ static void describe_no_connect(const struct reply *reply, const char *address, 
 			       address);
 		break;
 	default:
-		(void)snprintf(ret, size, "no connection to %s: %s", address,
-			       reply->sys_errno ? strerror(reply->sys_errno) : reply->detail);
+		/* A full backlog: libcurl takes connect's EAGAIN for progress, so no errno is left.
+		 */
+		if (path && !reply->sys_errno)
+			(void)snprintf(ret, size,
+				       "%s takes no connection: it hangs or is overloaded",
+				       address);
+		else
+			(void)snprintf(ret, size, "no connection to %s: %s", address,
+				       reply->sys_errno ? strerror(reply->sys_errno)
+							: reply->detail);
 	}
 }
 

@@ -140,6 +140,9 @@ static void test_foreign_bodies(void)
 	CHECK_TEXT(fixture.answer.error.message, "unable to remove volume x: HTTP 404");
 	scripted_answer(fixture.script, "DELETE ", "404 Not Found", "", "404 page not found\n");
 	CHECK_NUMBER(fixture_remove(&fixture, RESOURCE_VOLUME, "x"), ENGINE_REFUSED);
+	scripted_answer(fixture.script, "DELETE ", "404 Not Found", "Content-Type: text/plain\r\n",
+			"no such volume");
+	CHECK_NUMBER(fixture_remove(&fixture, RESOURCE_VOLUME, "x"), ENGINE_REFUSED);
 	scripted_answer(fixture.script, "DELETE ", "400 Bad Request",
 			"Content-Type: text/plain; charset=utf-8\r\n",
 			"client is newer than server\nsecond line");

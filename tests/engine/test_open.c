@@ -257,6 +257,30 @@ static void test_nobody_there(void)
 	rmdir(folder);
 }
 
+/* Somebody listens, but the backlog is full: nothing was sent, and the error is not errno's. */
+static void test_full_backlog(void)
+{
+	char folder[] = "/tmp/ci-janitor-engine.XXXXXX";
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int first = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char host[128];
+	struct error err;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/sock", folder);
+	snprintf(host, sizeof(host), "unix://%s", address.sun_path);
+	CHECK_NUMBER(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	CHECK_NUMBER(listen(listener, 0), 0);
+	CHECK_NUMBER(connect(first, (struct sockaddr *)&address, sizeof(address)), 0);
+	CHECK_NUMBER(fixture_open_fails(host, &err), ERROR_UNREACHABLE);
+	CHECK_CONTAINS(err.message, "takes no connection: it hangs or is overloaded");
+	close(first);
+	close(listener);
+	unlink(address.sun_path);
+	rmdir(folder);
+}
+
 /* In the child: status 0 when the refusal reads as it should. */
 static int denied_as_nobody(const char *host)
 {
@@ -323,6 +347,7 @@ static struct test tests[] = {
 	{ "a fresh look at the role", test_refresh_follows_a_change },
 	{ "a malformed address is refused, naming it", test_malformed_address },
 	{ "socket missing, not listening, not a socket", test_nobody_there },
+	{ "the listener's backlog is full", test_full_backlog },
 	{ "the socket denies another user", test_permission },
 	{ "wake_fd ends a hung open", test_wake_ends_open },
 	{ NULL, NULL },
