@@ -46,7 +46,7 @@ static int spawn(struct run *run, struct error *err)
 	bool exec_failed = false;
 	int result;
 
-	environment_init(&environment, run);
+	run_environment_init(&environment, run);
 	setup.argv = run->options->command;
 	setup.envp = environment.envp;
 	setup.signals = &run->before;
@@ -55,7 +55,7 @@ static int spawn(struct run *run, struct error *err)
 	setup.death_signal = SIGKILL;
 	setup.cgroup_fd = run->cgroup_fd;
 	result = child_spawn(&setup, &run->child, &exec_failed, err);
-	environment_release(&environment);
+	run_environment_release(&environment);
 	if (result == 0)
 		return 0;
 	if (!exec_failed)

@@ -49,7 +49,7 @@ static char *lockfile_path(const struct run *run)
 	return xasprintf("%s/%s", dir, app_lockfile_name(&run->hash, name));
 }
 
-void environment_init(struct run_environment *ret, const struct run *run)
+void run_environment_init(struct run_environment *ret, const struct run *run)
 {
 	const char *stack = run->options->stack;
 	CLEANUP_FREE char *path = lockfile_path(run);
@@ -78,7 +78,7 @@ void environment_init(struct run_environment *ret, const struct run *run)
 		ret->envp[count++] = ret->own[i];
 }
 
-void environment_release(struct run_environment *environment)
+void run_environment_release(struct run_environment *environment)
 {
 	for (size_t i = 0; i < environment->own_count; i++)
 		free(environment->own[i]);

@@ -113,8 +113,8 @@ struct run_environment {
 	char *own[4]; /* owned; the other entries of envp are environ's */
 	size_t own_count;
 };
-void environment_init(struct run_environment *ret, const struct run *run);
-void environment_release(struct run_environment *environment);
+void run_environment_init(struct run_environment *ret, const struct run *run);
+void run_environment_release(struct run_environment *environment);
 
 /* supervisor.c */
 /* Enters the phase and writes it to the record; a failed write is logged. */

@@ -34,7 +34,6 @@ static void leave_with_error(struct run *run, const struct error *err)
 static bool try_lock(struct run *run)
 {
 	struct error err = { .kind = ERROR_NONE };
-	enum lock_state state;
 	int result;
 
 	app_lock_release(&run->lock);
@@ -47,14 +46,11 @@ static bool try_lock(struct run *run)
 	}
 	result = app_lock_try(&run->dir, &run->hash, LOCK_ROLE_RUN, &run->record, &run->lock,
 			      &run->created, &err);
-	if (result < 0) {
+	if (result < 0)
 		leave_with_error(run, &err);
-		return true;
-	}
-	state = (enum lock_state)result;
-	if (state == LOCK_FREE)
+	else if (result == LOCK_FREE)
 		fresh_enter(run);
-	return state == LOCK_FREE;
+	return result < 0 || result == LOCK_FREE;
 }
 
 static void describe_record(struct text *text, const struct record *record, pid_t pid)

@@ -131,6 +131,21 @@ bool wait_for_end(pid_t pid)
 	return pid > 0 && wait_until(has_ended, &pid, SOON_MS);
 }
 
+pid_t child_of(pid_t pid)
+{
+	char path[64];
+	int child = 0;
+	FILE *children;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	children = fopen(path, "re");
+	if (!children || fscanf(children, "%d", &child) != 1)
+		child = 0;
+	if (children)
+		fclose(children);
+	return child;
+}
+
 long number_after(const char *text, const char *prefix)
 {
 	const char *found = strstr(text, prefix);

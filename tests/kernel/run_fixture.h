@@ -31,6 +31,8 @@ bool wait_for_errors(const struct process *process, const char *text);
 bool wait_for_file(const char *path);
 /* Waits until no such process is there, or only its zombie. */
 bool wait_for_end(pid_t pid);
+/* A child of the process, 0 when it has none. */
+pid_t child_of(pid_t pid);
 
 /* The number after the prefix in the text, -1 when it isn't there. */
 long number_after(const char *text, const char *prefix);

@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "harness/harness.h"
@@ -202,6 +204,97 @@ static void teardown_without_engine(void)
 	CU_ASSERT(lockfile_is_free(dir, "shop"));
 }
 
+/* Somebody listens there, and never answers. */
+static int hanging_engine(const char *dir)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/hang.sock", dir);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 64)) {
+		perror("hanging_engine");
+		exit(EXIT_FAILURE);
+	}
+	return fd;
+}
+
+#define HANGING_ENGINE "exec " PROGRAM " --lock-dir %s -H unix://%s/hang.sock run "
+
+static bool is_held(void *dir)
+{
+	return lockfile_exists(dir, "shop") && !lockfile_is_free(dir, "shop");
+}
+
+static void a_signal_ends_the_fresh_start(void)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		CLEANUP_COMMAND struct command_result result = { 0 };
+		char *dir = strdup(temp_dir());
+		int engine = hanging_engine(dir);
+		struct process process;
+
+		process_start(&process, HANGING_ENGINE "shop -- echo ran", dir, dir);
+		CU_ASSERT(wait_until(is_held, dir, SOON_MS));
+		usleep(200000);
+		process_signal(&process, signals[i]);
+		CHECK_NUMBER(process_wait(&process, SOON_MS, &result), 128 + signals[i]);
+		CHECK_TEXT(result.output, "");
+		CU_ASSERT(lockfile_is_free(dir, "shop"));
+		close(engine);
+		free(dir);
+	}
+}
+
+static void the_teardown_is_bounded(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir();
+	struct process process;
+	int engine = hanging_engine(dir);
+	int64_t begin = now_ms();
+
+	process_start(&process,
+		      HANGING_ENGINE "--no-fresh --teardown-timeout 900ms shop -- echo ran", dir,
+		      dir);
+	CU_ASSERT(wait_for_output(&process, "ran"));
+	usleep(400000);
+	/* Noted and ignored: what is being torn down already isn't stopped. */
+	process_signal(&process, SIGTERM);
+	CHECK_NUMBER(process_wait(&process, SOON_MS, &result), 1);
+	CU_ASSERT(now_ms() - begin >= 900);
+	CU_ASSERT(lockfile_exists(dir, "shop"));
+	CU_ASSERT(lockfile_is_free(dir, "shop"));
+	close(engine);
+}
+
+/* Killed while the engine child is at work: it goes on, and the lock is held until it ends. */
+static void the_engine_child_outlives_us(void)
+{
+	const char *dir = temp_dir();
+	int engine = hanging_engine(dir);
+	struct process process;
+	struct record record;
+	pid_t child;
+
+	process_start(&process, HANGING_ENGINE "--no-fresh shop -- echo ran", dir, dir);
+	CU_ASSERT(wait_for_output(&process, "ran"));
+	usleep(300000);
+	lockfile_record(dir, "shop", &record);
+	CHECK_NUMBER(record.phase, RUN_PHASE_TEARDOWN);
+	child = child_of(process.pid);
+	CU_ASSERT(child > 0);
+	process_signal(&process, SIGKILL);
+	CHECK_NUMBER(process_wait(&process, SOON_MS, NULL), 137);
+	usleep(100000);
+	CU_ASSERT(!lockfile_is_free(dir, "shop"));
+	kill(child, SIGKILL);
+	CU_ASSERT(wait_for_end(child));
+	CU_ASSERT(lockfile_is_free(dir, "shop"));
+	close(engine);
+}
+
 static struct test tests[] = {
 	{ "all 256 exit statuses", every_exit_status },
 	{ "128+N for a command killed by signal N", killed_by_a_signal },
@@ -214,6 +307,9 @@ static struct test tests[] = {
 	{ "73 for a directory or lockfile that can't be used", unusable_directory },
 	{ "69 without an engine, and the command doesn't start", fresh_start_without_engine },
 	{ "a failed teardown is status 1 or the command's", teardown_without_engine },
+	{ "a signal ends the fresh start", a_signal_ends_the_fresh_start },
+	{ "the teardown is bounded", the_teardown_is_bounded },
+	{ "the engine child outlives the supervisor", the_engine_child_outlives_us },
 	{ NULL, NULL },
 };
 TEST_SUITE(run, tests);

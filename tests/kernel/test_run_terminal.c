@@ -65,7 +65,7 @@ static void __attribute__((noreturn)) be_shell(const char *slave, const char *re
 
 static void terminal_start(struct terminal *terminal, const char *dir, char *script)
 {
-	char program[] = PROGRAM, lock_dir[512];
+	char program[] = PROGRAM, lock_dir[512], slave[64];
 	char *argv[] = { program,
 			 lock_dir,
 			 (char[]){ "run" },
@@ -85,9 +85,13 @@ static void terminal_start(struct terminal *terminal, const char *dir, char *scr
 		perror("posix_openpt");
 		exit(EXIT_FAILURE);
 	}
+	snprintf(slave, sizeof(slave), "%s", ptsname(terminal->master));
 	terminal->shell = fork();
-	if (terminal->shell == 0)
-		be_shell(ptsname(terminal->master), terminal->report, argv);
+	if (terminal->shell == 0) {
+		/* A copy of the master would keep the terminal from hanging up. */
+		close(terminal->master);
+		be_shell(slave, terminal->report, argv);
+	}
 }
 
 static void type(const struct terminal *terminal, char key)
