@@ -10,8 +10,14 @@
 #define OLDEST_MINOR 24 /* before it, errors are plain text and swarm is missing */
 #define NEWEST_MINOR 50 /* newest tested */
 
-static int not_docker(const struct reply *reply, const char *address, struct error *err)
+int facts_not_docker(const struct reply *reply, const char *address, struct error *err)
 {
+	/* Go's own answer to plain HTTP on a TLS port. */
+	if (reply->status == 400 && strstr(text_get(&reply->body), "HTTPS server"))
+		return error_set(err, ERROR_UNREACHABLE,
+				 "unable to reach the engine: %s wants TLS: set "
+				 "DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH",
+				 address);
 	return error_set(err, ERROR_UNREACHABLE,
 			 "unable to reach the engine: what answers at %s is not Docker "
 			 "(HTTP %ld, %s, server \"%s\", no valid Api-Version header)",
@@ -29,7 +35,7 @@ static int choose_version(const struct reply *reply, const char *address, char *
 
 	if (strncmp(stated, API_MAJOR, strlen(API_MAJOR)) != 0 ||
 	    parse_number(stated + strlen(API_MAJOR), 0, 9999, &minor, NULL) < 0)
-		return not_docker(reply, address, err);
+		return facts_not_docker(reply, address, err);
 	if (minor < OLDEST_MINOR)
 		return error_set(
 			err, ERROR_UNREACHABLE,

@@ -190,6 +190,9 @@ bool request_finish(struct request *request, const char *address)
 		answer->outcome = finish_info(request);
 	else if (answer->outcome == ENGINE_DONE && request->type == REQUEST_ROLE)
 		finished = finish_ping(request, address);
+	else if (request->type == REQUEST_ROLE && !request->wants_info &&
+		 reply->transport == TRANSPORT_WHOLE && !*reply->headers.api_version)
+		(void)facts_not_docker(reply, address, &answer->error);
 	reply_release(reply);
 	return finished;
 }

@@ -143,6 +143,12 @@ static void test_not_docker(void)
 		       SCRIPTED_KEEP, "is not Docker");
 	check_unusable("HTTP/1.1 200 OK\r\nApi-Version: 1.4x\r\nContent-Length: 0\r\n\r\n",
 		       SCRIPTED_KEEP, "is not Docker");
+	check_unusable("HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\n"
+		       "Content-Length: 0\r\n\r\n",
+		       SCRIPTED_KEEP, "is not Docker (HTTP 404, text/html");
+	check_unusable("HTTP/1.0 400 Bad Request\r\n\r\n"
+		       "Client sent an HTTP request to an HTTPS server.\n",
+		       SCRIPTED_HANG_UP, "wants TLS: set DOCKER_TLS_VERIFY=1");
 	check_unusable("SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", SCRIPTED_HANG_UP,
 		       "is not Docker: it doesn't speak HTTP");
 	check_unusable("\x15\x03\x01\x02\x02", SCRIPTED_HANG_UP,

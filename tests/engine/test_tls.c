@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -88,6 +89,7 @@ static int start_server(void)
 		return -1;
 	tls.server = fork();
 	if (tls.server == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* even if a test crashes */
 		dup2(out[1], STDOUT_FILENO);
 		dup2(out[1], STDERR_FILENO);
 		if (chdir(tls.folder) == 0)
