@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "kernel/cgroup.h"
 #include "lock/app_lock.h"
 #include "model/app.h"
 
@@ -66,6 +67,15 @@ void lockfile_record(const char *dir, const char *app, struct record *ret)
 		return;
 	app_lock_read_record(fd, &hash, ret);
 	close(fd);
+}
+
+void lockfile_drop_cgroup(const char *dir, const char *app)
+{
+	struct record record;
+
+	lockfile_record(dir, app, &record);
+	if (record.cgroup[0])
+		cgroup_remove(record.cgroup, record.run_id);
 }
 
 struct expected_text {

@@ -24,6 +24,8 @@ void lockfile_companion(int fd, off_t byte, short type);
 /* Can the lock be had right now? Takes it for that moment. */
 bool lockfile_is_free(const char *dir, const char *app);
 void lockfile_record(const char *dir, const char *app, struct record *ret);
+/* Removes the cgroup that a killed run has left to the next sweep. */
+void lockfile_drop_cgroup(const char *dir, const char *app);
 
 /* Waits until what the process wrote to stdout or stderr contains the text. */
 bool wait_for_output(const struct process *process, const char *text);

@@ -238,7 +238,7 @@ static void a_signal_ends_the_fresh_start(void)
 		process_start(&process, HANGING_ENGINE "shop -- echo ran", dir, dir);
 		CU_ASSERT(wait_until(is_held, dir, SOON_MS));
 		usleep(200000);
-		process_signal(&process, signals[i]);
+		kill(process.pid, signals[i]);
 		CHECK_NUMBER(process_wait(&process, SOON_MS, &result), 128 + signals[i]);
 		CHECK_TEXT(result.output, "");
 		CU_ASSERT(lockfile_is_free(dir, "shop"));
@@ -261,7 +261,7 @@ static void the_teardown_is_bounded(void)
 	CU_ASSERT(wait_for_output(&process, "ran"));
 	usleep(400000);
 	/* Noted and ignored: what is being torn down already isn't stopped. */
-	process_signal(&process, SIGTERM);
+	kill(process.pid, SIGTERM);
 	CHECK_NUMBER(process_wait(&process, SOON_MS, &result), 1);
 	CU_ASSERT(now_ms() - begin >= 900);
 	CU_ASSERT(lockfile_exists(dir, "shop"));
@@ -285,7 +285,7 @@ static void the_engine_child_outlives_us(void)
 	CHECK_NUMBER(record.phase, RUN_PHASE_TEARDOWN);
 	child = child_of(process.pid);
 	CU_ASSERT(child > 0);
-	process_signal(&process, SIGKILL);
+	kill(process.pid, SIGKILL);
 	CHECK_NUMBER(process_wait(&process, SOON_MS, NULL), 137);
 	usleep(100000);
 	CU_ASSERT(!lockfile_is_free(dir, "shop"));

@@ -28,7 +28,7 @@ static void stop_signals(void)
 			    "'",
 			dir, rows[i].name);
 		CU_ASSERT(wait_for_output(&process, "ready"));
-		process_signal(&process, rows[i].number);
+		kill(process.pid, rows[i].number);
 		CHECK_NUMBER(process_wait(&process, SOON_MS, &result), 128 + rows[i].number);
 		CHECK_NUMBER(count_of(result.output, "got"), 1);
 		CU_ASSERT(lockfile_is_free(dir, "shop"));
@@ -50,12 +50,12 @@ static void other_signals_are_passed_on(void)
 		      dir);
 	CU_ASSERT(wait_for_output(&process, "ready"));
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		process_signal(&process, signals[i]);
+		kill(process.pid, signals[i]);
 		snprintf(expected, sizeof(expected), "got %d.", signals[i]);
 		CU_ASSERT(wait_for_output(&process, expected));
 	}
 	CU_ASSERT(process_is_running(&process));
-	process_signal(&process, SIGTERM);
+	kill(process.pid, SIGTERM);
 	CHECK_NUMBER(process_wait(&process, SOON_MS, &result), 143);
 	CHECK_NUMBER(count_of(result.output, "got"), 5);
 }
@@ -72,13 +72,13 @@ static void grace_then_kill(void)
 		      dir);
 	CU_ASSERT(wait_for_output(&process, "ready"));
 	begin = now_ms();
-	process_signal(&process, SIGTERM);
+	kill(process.pid, SIGTERM);
 	usleep(1200000);
 	CU_ASSERT(process_is_running(&process));
 	lockfile_record(dir, "shop", &record);
 	CHECK_NUMBER(record.phase, RUN_PHASE_STOPPING);
 	/* A second signal neither ends it at once nor begins the grace anew. */
-	process_signal(&process, SIGTERM);
+	kill(process.pid, SIGTERM);
 	CHECK_NUMBER(process_wait(&process, SOON_MS, NULL), 143);
 	CU_ASSERT(now_ms() - begin >= 1500);
 	CU_ASSERT(now_ms() - begin < 2600);
@@ -93,12 +93,12 @@ static void three_signals_skip_the_grace(void)
 		      RUN "--kill-grace 10m shop -- sh -c 'trap \"\" TERM INT; " UNTIL_TRAPPED "'",
 		      dir);
 	CU_ASSERT(wait_for_output(&process, "ready"));
-	process_signal(&process, SIGTERM);
+	kill(process.pid, SIGTERM);
 	usleep(100000);
-	process_signal(&process, SIGTERM);
+	kill(process.pid, SIGTERM);
 	usleep(100000);
 	CU_ASSERT(process_is_running(&process));
-	process_signal(&process, SIGINT);
+	kill(process.pid, SIGINT);
 	CHECK_NUMBER(process_wait(&process, SOON_MS, NULL), 143);
 }
 
@@ -127,7 +127,7 @@ static void stopped_processes_are_continued(void)
 		      dir);
 	CU_ASSERT(wait_for_output(&process, "ready"));
 	usleep(100000);
-	process_signal(&process, SIGTERM);
+	kill(process.pid, SIGTERM);
 	CHECK_NUMBER(process_wait(&process, SOON_MS, NULL), 143);
 }
 
@@ -144,7 +144,7 @@ static void the_parents_death(void)
 			      "'trap \"sleep 0.1; touch %s; exit\" TERM; " UNTIL_TRAPPED "' & wait",
 		      dir, file);
 	CU_ASSERT(wait_for_output(&agent, "ready"));
-	process_signal(&agent, SIGKILL);
+	kill(agent.pid, SIGKILL);
 	CU_ASSERT(wait_for_file(file));
 	for (int i = 0; i < 200 && !lockfile_is_free(dir, "shop"); i++)
 		usleep(20000);
@@ -162,11 +162,12 @@ static void sigkill_takes_the_command_along(void)
 		      dir);
 	CU_ASSERT(wait_for_output(&process, "ready"));
 	output = process_output(&process);
-	process_signal(&process, SIGKILL);
+	kill(process.pid, SIGKILL);
 	CU_ASSERT(wait_for_end((pid_t)number_after(output, "pid ")));
 	CHECK_NUMBER(process_wait(&process, SOON_MS, NULL), 137);
 	CU_ASSERT(lockfile_is_free(dir, "shop"));
 	CU_ASSERT(lockfile_exists(dir, "shop"));
+	lockfile_drop_cgroup(dir, "shop");
 	free(output);
 }
 
@@ -208,6 +209,17 @@ static void what_was_there_before_is_spared(void)
 	CU_ASSERT(wait_for_end((pid_t)number_after(result.output, "own ")));
 }
 
+static bool cgroup_exists(const struct record *record)
+{
+	struct command_result result = { 0 };
+	int status = run_command(&result,
+				 "find /sys/fs/cgroup -type d -path '*/ci-janitor/%s' | grep -q .",
+				 record->run_id);
+
+	command_result_release(&result);
+	return status == 0;
+}
+
 static void cgroup_of_a_run(void)
 {
 	const char *dir = temp_dir();
@@ -223,8 +235,12 @@ static void cgroup_of_a_run(void)
 	/* Where no cgroup is to be had, the record must not name one. */
 	CHECK_NUMBER(strstr(output, record.run_id) != NULL, record.cgroup[0] != '\0');
 	CU_ASSERT(strstr(output, record.cgroup) != NULL);
+	CHECK_NUMBER(cgroup_exists(&record), record.cgroup[0] != '\0');
 	free(output);
-	process_kill(&process);
+	close(process.stdin_fd);
+	process.stdin_fd = -1;
+	(void)process_wait(&process, SOON_MS, NULL);
+	CU_ASSERT(!cgroup_exists(&record));
 }
 
 static struct test tests[] = {

@@ -101,7 +101,7 @@ static void signals_end_the_wait(void)
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		process_start(&waiter, RUN "shop -- echo ran", dir);
 		CU_ASSERT(wait_for_errors(&waiter, "waiting for"));
-		process_signal(&waiter, signals[i]);
+		kill(waiter.pid, signals[i]);
 		CHECK_NUMBER(process_wait(&waiter, SOON_MS, NULL), 128 + signals[i]);
 	}
 	close(fd);
