@@ -1,0 +1,28 @@
+/* The table of keys, and how a value of each is read. */
+#ifndef CONFIG_KEYS_INTERNAL_H
+#define CONFIG_KEYS_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+
+struct config_rule {
+	struct config_key name;
+	/* Reads a value into the settings' field; false leaves the field as it was. */
+	bool (*parse)(const struct config_rule *rule, const char *value, void *field);
+	size_t offset; /* of the field */
+	int64_t min;   /* numbers: the range; durations: milliseconds; lists: words */
+	int64_t max;
+	const char *right; /* what would be right: ends `"VALUE" is not ...` */
+};
+
+extern const struct config_rule config_rules[];
+extern const size_t config_rule_count;
+
+bool config_section_is_known(const char *section, size_t length);
+/* NULL: there is no such key. */
+const struct config_rule *config_rule_find(const char *section, const char *key);
+
+#endif

@@ -1,0 +1,398 @@
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "harness/command.h"
+#include "harness/harness.h"
+
+#define CLEANUP_SETTINGS CLEANUP(settings_release)
+#define TEN "1234567890"
+#define FIFTY TEN TEN TEN TEN TEN
+#define LINE_OF_196 "#" FIFTY FIFTY FIFTY TEN TEN TEN TEN "12345"
+
+static int parse_bytes(struct settings *settings, const char *bytes, size_t length,
+		       struct error *err)
+{
+	FILE *stream = fmemopen((void *)(uintptr_t)bytes, length, "r");
+	int result;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
+	result = config_parse(settings, stream, "x.conf", err);
+	(void)fclose(stream);
+	return result;
+}
+
+static int parse(struct settings *settings, const char *text, struct error *err)
+{
+	return parse_bytes(settings, text, strlen(text), err);
+}
+
+static const struct {
+	const char *text;
+	const char *message;
+} refused[] = {
+	{ "[lock]\n[nope]\n", "x.conf:2: [nope]: unknown section" },
+	{ "[lock ]\n", "x.conf:1: [lock ]: unknown section" },
+	{ "[]\n", "x.conf:1: []: unknown section" },
+	{ "[" FIFTY "]\n", "x.conf:1: [" FIFTY "]: unknown section" },
+	{ "[lock] dir = /x\n", "x.conf:1: [lock] dir = /x: not a section heading" },
+	{ "[lock\n", "x.conf:1: [lock: not a section heading" },
+	{ "jobs = 4\n", "x.conf:1: jobs: stands before the first [section]" },
+	{ "[reap]\n\n# comment\njbos = 4\n", "x.conf:4: jbos: unknown key in [reap]" },
+	{ "[lock]\njobs = 4\n", "x.conf:2: jobs: unknown key in [lock]" },
+	{ "[reap]\nJobs = 4\n", "x.conf:2: Jobs: unknown key in [reap]" },
+	{ "[reap]\njobs = 4\ntimeout = 1m\njobs = 4\n",
+	  "x.conf:4: jobs: given twice, first on line 2" },
+	{ "[reap]\njobs = 4\n[run]\n[reap]\njobs = 5\n",
+	  "x.conf:5: jobs: given twice, first on line 2" },
+	{ "[reap]\njobs\n", "x.conf:2: neither a [section] nor a \"key = value\"" },
+	{ "[reap]\njobs\njobs = x\n", "x.conf:2: neither a [section] nor a \"key = value\"" },
+	{ "[reap]\n= 4\n", "x.conf:2: neither a [section] nor a \"key = value\"" },
+	{ "\xef\xbb\xbf[reap]\n", "x.conf:1: neither a [section] nor a \"key = value\"" },
+	{ "[reap]\njobs = 0\n", "x.conf:2: jobs: \"0\" is not a number from 1 to 64" },
+	{ "[reap]\njobs = 65\n", "x.conf:2: jobs: \"65\" is not a number from 1 to 64" },
+	{ "[reap]\njobs = 4 # four\n",
+	  "x.conf:2: jobs: \"4 # four\" is not a number from 1 to 64" },
+	{ "[reap]\njobs =\n", "x.conf:2: jobs: \"\" is not a number from 1 to 64" },
+	{ "[reap]\ntimeout = 0\n",
+	  "x.conf:2: timeout: \"0\" is not a duration like 90s or 1h30m, at least 1ms" },
+	{ "[run]\nkill_grace = soon\n",
+	  "x.conf:2: kill_grace: \"soon\" is not a duration like 90s or 1h30m" },
+	{ "[lock]\ndir = run/lock\n",
+	  "x.conf:2: dir: \"run/lock\" is not an absolute path without blanks" },
+	{ "[lock]\ndir =\n", "x.conf:2: dir: \"\" is not an absolute path without blanks" },
+	{ "[lock]\ngroup = two words\n",
+	  "x.conf:2: group: \"two words\" is not a group's name or number" },
+	{ "[engine]\nhost = ftp://x\n",
+	  "x.conf:2: host: \"ftp://x\" is not an address like unix:///var/run/docker.sock or "
+	  "tcp://HOST:PORT" },
+	{ "[app]\nlabels =\n", "x.conf:2: labels: \"\" is not a list of label keys, at least one" },
+	{ "[app]\nprotect = shop-* # mine\n",
+	  "x.conf:2: protect: \"shop-* # mine\" is not a list of globs" },
+	{ "[app]\nstack_name = app\n",
+	  "x.conf:2: stack_name: \"app\" is not {app} or dots-to-underscores" },
+	{ "[reap]\nprotect_label = mine\n",
+	  "x.conf:2: protect_label: \"mine\" is not a label like ci-janitor.protect=true" },
+	{ "[reap]\nprotect_label = =x\n",
+	  "x.conf:2: protect_label: \"=x\" is not a label like ci-janitor.protect=true" },
+	{ "[reap]\njobs = 4\n" LINE_OF_196 "x\n", "x.conf:3: a line longer than 196 bytes" },
+	{ "[reap]\njobs = 4\r\n", "x.conf:2: a control character (0x0d)" },
+	{ "[reap]\n#\x1b[2J\n", "x.conf:2: a control character (0x1b)" },
+	{ "[reap]\n#\x7f\n", "x.conf:2: a control character (0x7f)" },
+	/* An indented line is a line: it neither continues the one before, nor hides. */
+	{ "[app]\nprotect = a\n  b\n", "x.conf:3: neither a [section] nor a \"key = value\"" },
+	{ "[app]\nprotect = a\n\tprotect = b\n",
+	  "x.conf:3: protect: given twice, first on line 2" },
+	{ "[app]\nprotect = a\n  [nope]\n", "x.conf:3: [nope]: unknown section" },
+};
+
+static void test_refusals(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		CLEANUP_SETTINGS struct settings settings;
+		struct error err = { 0 };
+
+		settings_init(&settings);
+		CHECK_NUMBER(parse(&settings, refused[i].text, &err), -1);
+		CHECK_NUMBER(err.kind, ERROR_CONFIG);
+		CHECK_TEXT(err.message, refused[i].message);
+	}
+}
+
+static void test_nul_is_refused(void)
+{
+	CLEANUP_SETTINGS struct settings settings;
+	static const char text[] = "[reap]\njobs = 2\0 0\n";
+	struct error err = { 0 };
+
+	settings_init(&settings);
+	CHECK_NUMBER(parse_bytes(&settings, text, sizeof(text) - 1, &err), -1);
+	CHECK_TEXT(err.message, "x.conf:2: a control character (0x00)");
+}
+
+static void test_size_limits(void)
+{
+	CLEANUP_SETTINGS struct settings settings;
+	CLEANUP_FREE char *large = xcalloc(CONFIG_FILE_MAX + 3000, 1);
+	struct error err = { 0 };
+	size_t length = 0;
+
+	settings_init(&settings);
+	CHECK_NUMBER(strlen(LINE_OF_196), CONFIG_LINE_MAX);
+	CHECK_NUMBER(parse(&settings, LINE_OF_196 "\n[reap]\njobs = 7", &err), 0);
+	CHECK_NUMBER(settings.jobs, 7);
+	while (length < CONFIG_FILE_MAX + 2000)
+		length += (size_t)sprintf(large + length, "%s\n", "#" FIFTY FIFTY);
+	CHECK_NUMBER(parse(&settings, large, &err), -1);
+	CHECK_TEXT(err.message, "x.conf:649: a file larger than 65536 bytes");
+}
+
+static const char *join(const struct word_list *list, char *buffer, size_t size)
+{
+	size_t length = 0;
+
+	buffer[0] = '\0';
+	for (size_t i = 0; i < list->count; i++)
+		length += (size_t)snprintf(buffer + length, size - length, "%s%s", i ? " " : "",
+					   list->words[i]);
+	return buffer;
+}
+
+static void check_words(const struct word_list *list, const char *expected)
+{
+	char buffer[1024];
+
+	CHECK_TEXT(join(list, buffer, sizeof(buffer)), expected);
+}
+
+static void test_every_key_is_read(void)
+{
+	CLEANUP_SETTINGS struct settings settings;
+	struct error err = { 0 };
+
+	settings_init(&settings);
+	CHECK_NUMBER(
+		parse(&settings,
+		      "; a comment\n"
+		      "[lock]\ndir = /run/ci\ntrusted_owners = ci 1001\ngroup = docker\n"
+		      "[engine] # where\nhost = tcp://192.0.2.1:2376\nconnect_timeout = 250ms\n"
+		      "read_timeout=1m30s\nwrite_timeout  =  90 ; seconds\n"
+		      "[app]\nlabels = one\t two\nprotect = prod-* shop\n"
+		      "stack_name = dots-to-underscores\n"
+		      "  [reap]\n\tjobs = 64\n\ttimeout = 1h\nprotect_label = keep=\n"
+		      "protect = x\nvolume_drivers =\n"
+		      "[run]\nkill_grace = 0\nteardown_timeout = 5m",
+		      &err),
+		0);
+	CHECK_TEXT(err.message, "");
+	CHECK_TEXT(settings.lock_dir, "/run/ci");
+	check_words(&settings.trusted_owners, "ci 1001");
+	CHECK_TEXT(settings.lock_group, "docker");
+	CHECK_TEXT(settings.engine_host, "tcp://192.0.2.1:2376");
+	CHECK_NUMBER(settings.connect_timeout_ms, 250);
+	CHECK_NUMBER(settings.read_timeout_ms, 90000);
+	CHECK_NUMBER(settings.write_timeout_ms, 90000);
+	check_words(&settings.app_labels, "one two");
+	check_words(&settings.app_protect, "prod-* shop");
+	CHECK_NUMBER(settings.stack_name, STACK_NAME_DOTS_TO_UNDERSCORES);
+	CHECK_NUMBER(settings.jobs, 64);
+	CHECK_NUMBER(settings.app_timeout_ms, 3600000);
+	CHECK_TEXT(settings.protect_label, "keep=");
+	check_words(&settings.protect, "x");
+	check_words(&settings.volume_drivers, "");
+	CHECK_NUMBER(settings.kill_grace_ms, 0);
+	CHECK_NUMBER(settings.teardown_timeout_ms, 300000);
+}
+
+static void test_empty_unsets(void)
+{
+	CLEANUP_SETTINGS struct settings settings;
+
+	settings_init(&settings);
+	CHECK_NUMBER(parse(&settings, "[lock]\ngroup = g\n[engine]\nhost = unix:///x\n", NULL), 0);
+	CHECK_NUMBER(parse(&settings, "[lock]\ngroup =\n[engine]\nhost =\n", NULL), 0);
+	CU_ASSERT_PTR_NULL(settings.lock_group);
+	CU_ASSERT_PTR_NULL(settings.engine_host);
+}
+
+static void check_same(const struct settings *a, const struct settings *b)
+{
+	const struct {
+		const struct word_list *a, *b;
+	} lists[] = {
+		{ &a->trusted_owners, &b->trusted_owners }, { &a->app_labels, &b->app_labels },
+		{ &a->app_protect, &b->app_protect },	    { &a->protect, &b->protect },
+		{ &a->volume_drivers, &b->volume_drivers },
+	};
+	char buffer[1024];
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		check_words(lists[i].a, join(lists[i].b, buffer, sizeof(buffer)));
+	CHECK_TEXT(a->lock_dir, b->lock_dir);
+	CHECK_TEXT(a->lock_group, b->lock_group);
+	CHECK_TEXT(a->engine_host, b->engine_host);
+	CHECK_TEXT(a->protect_label, b->protect_label);
+	CHECK_NUMBER(a->connect_timeout_ms, b->connect_timeout_ms);
+	CHECK_NUMBER(a->read_timeout_ms, b->read_timeout_ms);
+	CHECK_NUMBER(a->write_timeout_ms, b->write_timeout_ms);
+	CHECK_NUMBER(a->stack_name, b->stack_name);
+	CHECK_NUMBER(a->jobs, b->jobs);
+	CHECK_NUMBER(a->app_timeout_ms, b->app_timeout_ms);
+	CHECK_NUMBER(a->kill_grace_ms, b->kill_grace_ms);
+	CHECK_NUMBER(a->teardown_timeout_ms, b->teardown_timeout_ms);
+}
+
+/* The sample with its "#key = value" lines made real; other comments have a blank after '#'. */
+static char *read_sample(unsigned *ret_keys)
+{
+	FILE *stream = fopen(SOURCE_DIR "/conf/ci-janitor.conf", "r");
+	char line[256], *sample = xstrdup("");
+
+	*ret_keys = 0;
+	CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
+	while (fgets(line, sizeof(line), stream)) {
+		bool is_key = line[0] == '#' && line[1] != ' ' && line[1] != '\n';
+		char *longer = xasprintf("%s%s", sample, line + is_key);
+
+		*ret_keys += is_key;
+		free(sample);
+		sample = longer;
+	}
+	(void)fclose(stream);
+	return sample;
+}
+
+static void test_sample_is_the_defaults(void)
+{
+	CLEANUP_SETTINGS struct settings defaults, sample;
+	struct error err = { 0 };
+	unsigned keys, known = 0;
+	CLEANUP_FREE char *text = read_sample(&keys);
+
+	settings_init(&defaults);
+	settings_init(&sample);
+	/* Something else in each list: what the sample doesn't give would stay. */
+	CHECK_NUMBER(parse(&sample,
+			   "[lock]\ntrusted_owners = x\n[app]\nlabels = x\nprotect = x\n"
+			   "[reap]\nprotect = x\nvolume_drivers = x\njobs = 63\n",
+			   &err),
+		     0);
+	CHECK_NUMBER(parse(&sample, text, &err), 0);
+	CHECK_TEXT(err.message, "");
+	check_same(&sample, &defaults);
+	while (config_key_at(known))
+		known++;
+	/* No key twice (the parser), none unknown (the parser), and none missing: */
+	CHECK_NUMBER(keys, known);
+}
+
+static void test_sample_as_shipped(void)
+{
+	CLEANUP_SETTINGS struct settings defaults, shipped;
+	FILE *stream = fopen(SOURCE_DIR "/conf/ci-janitor.conf", "r");
+	struct error err = { 0 };
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
+	settings_init(&defaults);
+	settings_init(&shipped);
+	CHECK_NUMBER(config_parse(&shipped, stream, "sample", &err), 0);
+	CHECK_TEXT(err.message, "");
+	check_same(&shipped, &defaults);
+	(void)fclose(stream);
+}
+
+static void write_file(const char *path, const char *text, mode_t mode)
+{
+	FILE *stream = fopen(path, "w");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
+	(void)fputs(text, stream);
+	(void)fclose(stream);
+	CHECK_NUMBER(chmod(path, mode), 0);
+}
+
+static void test_drop_ins(void)
+{
+	CLEANUP_SETTINGS struct settings settings;
+	const char *dir = temp_dir();
+	CLEANUP_FREE char *file = xasprintf("%s/main.conf", dir);
+	CLEANUP_FREE char *drop_ins = xasprintf("%s/conf.d", dir);
+	CLEANUP_FREE char *first = xasprintf("%s/10-a.conf", drop_ins);
+	CLEANUP_FREE char *second = xasprintf("%s/20-b.conf", drop_ins);
+	CLEANUP_FREE char *backup = xasprintf("%s/30-c.conf~", drop_ins);
+	CLEANUP_FREE char *hidden = xasprintf("%s/.40-d.conf", drop_ins);
+	CLEANUP_FREE char *expected = xasprintf("%s:2: jobs: unknown key in [run]", second);
+	struct error err = { 0 };
+
+	settings_init(&settings);
+	CHECK_NUMBER(config_load_with_drop_ins(&settings, file, drop_ins, &err), 0);
+	CHECK_NUMBER(mkdir(drop_ins, 0755), 0);
+	write_file(second, "[reap]\njobs = 3\n", 0644);
+	write_file(first, "[reap]\njobs = 2\n[app]\nlabels = c\n", 0600);
+	write_file(file, "[reap]\njobs = 1\n[app]\nlabels = a b\n[run]\nkill_grace = 1\n", 0644);
+	write_file(backup, "junk\n", 0644);
+	write_file(hidden, "junk\n", 0644);
+	CHECK_NUMBER(config_load_with_drop_ins(&settings, file, drop_ins, &err), 0);
+	CHECK_NUMBER(settings.jobs, 3);
+	CHECK_NUMBER(settings.kill_grace_ms, 1000);
+	check_words(&settings.app_labels, "c");
+	CHECK_TEXT(err.message, "");
+	write_file(second, "[run]\njobs = 3\n", 0644);
+	CHECK_NUMBER(config_load_with_drop_ins(&settings, file, drop_ins, &err), -1);
+	CHECK_TEXT(err.message, expected);
+}
+
+static void check_unusable(const char *path, const char *reason)
+{
+	CLEANUP_SETTINGS struct settings settings;
+	CLEANUP_FREE char *expected = xasprintf("unable to %s", reason);
+	struct error err = { 0 };
+
+	settings_init(&settings);
+	CHECK_NUMBER(config_load(&settings, path, &err), -1);
+	CHECK_NUMBER(err.kind, ERROR_CONFIG);
+	CHECK_TEXT(err.message, expected);
+}
+
+static void test_untrusted_files(void)
+{
+	CLEANUP_SETTINGS struct settings settings;
+	const char *dir = temp_dir();
+	CLEANUP_FREE char *file = xasprintf("%s/a.conf", dir);
+	CLEANUP_FREE char *fifo = xasprintf("%s/fifo.conf", dir);
+	CLEANUP_FREE char *absent = xasprintf("open %s/absent: No such file or directory", dir);
+	CLEANUP_FREE char *mode = xasprintf("use %s: its mode 0664 lets others write to it", file);
+	CLEANUP_FREE char *world = xasprintf("use %s: its mode 0602 lets others write to it", file);
+	CLEANUP_FREE char *no_file = xasprintf("use %s: it is not a regular file", dir);
+	CLEANUP_FREE char *a_fifo = xasprintf("use %s: it is not a regular file", fifo);
+	CLEANUP_FREE char *absent_path = xasprintf("%s/absent", dir);
+
+	settings_init(&settings);
+	write_file(file, "[reap]\njobs = 9\n", 0664);
+	check_unusable(file, mode);
+	CHECK_NUMBER(chmod(file, 0602), 0);
+	check_unusable(file, world);
+	check_unusable(dir, no_file);
+	CHECK_NUMBER(mkfifo(fifo, 0600), 0);
+	check_unusable(fifo, a_fifo);
+	check_unusable(absent_path, absent);
+	CHECK_NUMBER(chmod(file, 0644), 0);
+	CHECK_NUMBER(config_load(&settings, file, NULL), 0);
+	CHECK_NUMBER(settings.jobs, 9);
+}
+
+static void test_untrusted_owner(void)
+{
+	const char *dir = temp_dir();
+	CLEANUP_FREE char *file = xasprintf("%s/a.conf", dir);
+	CLEANUP_FREE char *expected =
+		xasprintf("use %s: its owner, uid 12345, is neither root nor the caller", file);
+
+	if (geteuid() != 0)
+		return; /* only root can give a file away */
+	write_file(file, "[reap]\njobs = 9\n", 0600);
+	CHECK_NUMBER(chown(file, 12345, (gid_t)-1), 0);
+	check_unusable(file, expected);
+}
+
+static const struct test tests[] = {
+	{ "refusals name file, line, key and what would be right", test_refusals },
+	{ "a NUL byte is refused", test_nul_is_refused },
+	{ "lines of 196 bytes are read, files of 64 KiB are not", test_size_limits },
+	{ "every key is read", test_every_key_is_read },
+	{ "an empty value unsets an optional key", test_empty_unsets },
+	{ "the sample, uncommented, has every key and is the defaults",
+	  test_sample_is_the_defaults },
+	{ "the sample as shipped changes nothing", test_sample_as_shipped },
+	{ "drop-ins override in name order", test_drop_ins },
+	{ "files that others could have written are refused", test_untrusted_files },
+	{ "files of other owners are refused", test_untrusted_owner },
+	{ NULL, NULL },
+};
+TEST_SUITE(config, tests)
