@@ -1,0 +1,57 @@
+/* Locks as JSON. */
+#include "json_internal.h"
+#include "report_internal.h"
+
+static void put_view(json_t *object, const struct lock_view *view)
+{
+	const struct record *record = &view->record;
+	bool has_phase = record->phase != RUN_PHASE_UNKNOWN;
+
+	json_put_text(object, "hash", view->hash.hex);
+	json_put_text(object, "state", lock_view_state_name(view->state));
+	json_put_number(object, "pid", view->pid);
+	json_put_flag(object, "record_known", record->known);
+	json_put_text(object, "holder", record->holder);
+	json_put_number(object, "holder_pid", record->pid);
+	json_put_text(object, "run_id", record->run_id);
+	json_put_text(object, "phase", has_phase ? run_phase_name(record->phase) : NULL);
+	json_put_second(object, "since", record->since);
+	json_put_second(object, "deadline", record->deadline);
+	json_put_text(object, "stack", record->stack);
+	json_put_text(object, "job_url", record->job_url);
+	json_put_text(object, "host", record->host);
+	json_put_text(object, "error", view->error.kind != ERROR_NONE ? view->error.message : NULL);
+}
+
+int json_list(const char *lock_dir, const struct lock_view *views, size_t count, struct text *out,
+	      struct error *err)
+{
+	json_t *document = json_document("list", err);
+	json_t *locks;
+
+	if (!document)
+		return -1;
+	json_put_text(document, "lock_dir", lock_dir);
+	locks = json_put_array(document, "locks");
+	for (size_t i = 0; i < count; i++) {
+		json_t *object = json_new_object();
+
+		json_put_text(object, "app", views[i].record.app);
+		put_view(object, &views[i]);
+		json_append_object(locks, object);
+	}
+	json_finish(document, out);
+	return 0;
+}
+
+int json_status(const char *app, const struct lock_view *view, struct text *out, struct error *err)
+{
+	json_t *document = json_document("status", err);
+
+	if (!document)
+		return -1;
+	json_put_text(document, "app", app);
+	put_view(document, view);
+	json_finish(document, out);
+	return 0;
+}

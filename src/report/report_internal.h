@@ -1,0 +1,19 @@
+/* Each kind of result, rendered both ways into a text that report.c writes at once. */
+#ifndef REPORT_REPORT_INTERNAL_H
+#define REPORT_REPORT_INTERNAL_H
+
+#include "base/text.h"
+#include "report/report.h"
+
+void text_app(const struct report *report, const struct app_result *result, struct text *out);
+void text_summary(const struct report *report, const struct sweep_result *result, struct text *out);
+void text_list(const char *lock_dir, const struct lock_view *views, size_t count, struct text *out);
+void text_status(const struct lock_view *view, struct text *out);
+
+int json_app(const struct app_result *result, struct text *out, struct error *err);
+int json_summary(const struct sweep_result *result, struct text *out, struct error *err);
+int json_list(const char *lock_dir, const struct lock_view *views, size_t count, struct text *out,
+	      struct error *err);
+int json_status(const char *app, const struct lock_view *view, struct text *out, struct error *err);
+
+#endif

@@ -1,0 +1,180 @@
+/* Sweeps and reaps as lines for people. Whatever a file or the engine said is escaped. */
+#include "report_internal.h"
+
+#define COUNTED(count, noun) (count), (noun), (count) == 1 ? "" : "s"
+#define COUNTED_FORMAT "%zu %s%s"
+
+static void append_seconds(struct text *out, int64_t ms)
+{
+	text_appendf(out, "%lld.%02lld s", (long long)(ms / 1000), (long long)(ms % 1000 / 10));
+}
+
+static const char *name_of(const struct action *action)
+{
+	if (action->name && *action->name)
+		return action->name;
+	return action->id ? action->id : "";
+}
+
+static bool is_wanted(const struct report *report, const struct action *action)
+{
+	return !report->quiet || action->outcome == ACTION_FAILED;
+}
+
+/* "LABEL: before KIND NAME" */
+static void open_action(struct text *out, const char *label, const char *before,
+			const struct action *action)
+{
+	text_append_escaped(out, label);
+	text_appendf(out, ": %s%s ", before, resource_kind_name(action->kind));
+	text_append_escaped(out, name_of(action));
+}
+
+static void append_rule(struct text *out, const struct action *action)
+{
+	if (action->rule) {
+		text_append(out, " (");
+		text_append_escaped(out, action->rule);
+		text_append(out, ")");
+	}
+	text_append(out, "\n");
+}
+
+static void append_reason(struct text *out, const struct action *action)
+{
+	if (action->reason) {
+		text_append(out, ": ");
+		text_append_escaped(out, action->reason);
+	}
+	append_rule(out, action);
+}
+
+static void append_action(struct text *out, const char *label, const struct action *action)
+{
+	switch (action->outcome) {
+	case ACTION_PLANNED:
+		open_action(out, label, "would remove ", action);
+		append_rule(out, action);
+		return;
+	case ACTION_REMOVED:
+		open_action(out, label, "removed ", action);
+		append_rule(out, action);
+		return;
+	case ACTION_ALREADY_GONE:
+		open_action(out, label, "", action);
+		text_append(out, " was already gone");
+		append_rule(out, action);
+		return;
+	case ACTION_KEPT:
+		open_action(out, label, "kept ", action);
+		append_reason(out, action);
+		return;
+	case ACTION_FAILED:
+		open_action(out, label, "unable to remove ", action);
+		append_reason(out, action);
+		return;
+	}
+}
+
+static size_t count_actions(const struct app_result *result, enum action_outcome outcome)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < result->action_count; i++)
+		count += result->actions[i].outcome == outcome;
+	return count;
+}
+
+static void append_work(struct text *out, const struct app_result *result)
+{
+	if (result->matched_nothing)
+		text_append(out, ": dead, and the engine has nothing of it");
+	else
+		text_appendf(out, ": " COUNTED_FORMAT " removed",
+			     COUNTED(count_actions(result, ACTION_REMOVED), "object"));
+	if (result->killed)
+		text_appendf(out, ", %zu process%s killed", result->killed,
+			     result->killed == 1 ? "" : "es");
+	text_append(out, ", ");
+	append_seconds(out, result->took_ms);
+}
+
+static void append_plan(struct text *out, const struct app_result *result)
+{
+	if (result->matched_nothing)
+		text_append(out, ": dead, and the engine has nothing of it");
+	else
+		text_appendf(out, ": " COUNTED_FORMAT,
+			     COUNTED(count_actions(result, ACTION_PLANNED), "object"));
+}
+
+static void append_outcome(struct text *out, const struct app_result *result)
+{
+	switch (result->outcome) {
+	case APP_REAPED:
+		text_append(out, "reaped");
+		append_work(out, result);
+		return;
+	case APP_PLANNED:
+		text_append(out, "would be reaped");
+		append_plan(out, result);
+		return;
+	case APP_LIVE:
+		text_append(out, "live: left alone");
+		return;
+	case APP_REAPING:
+		text_append(out, "another janitor is reaping it: left alone");
+		return;
+	case APP_PROTECTED:
+		text_append(out, "protected: left alone");
+		return;
+	case APP_LEFT:
+		text_append(out, "left");
+		append_work(out, result);
+		if (result->error.kind != ERROR_NONE) {
+			text_append(out, ": ");
+			text_append_escaped(out, result->error.message);
+		}
+		return;
+	}
+}
+
+void text_app(const struct report *report, const struct app_result *result, struct text *out)
+{
+	char buffer[APP_HASH_LENGTH + 2];
+	const char *label = app_result_label(result, buffer, sizeof(buffer));
+
+	for (size_t i = 0; i < result->action_count; i++)
+		if (is_wanted(report, &result->actions[i]))
+			append_action(out, label, &result->actions[i]);
+	if (report->quiet && result->outcome != APP_LEFT)
+		return;
+	text_append_escaped(out, label);
+	text_append(out, ": ");
+	append_outcome(out, result);
+	text_append(out, "\n");
+}
+
+void text_summary(const struct report *report, const struct sweep_result *result, struct text *out)
+{
+	if (report->quiet && !result->left && !result->unusable && !result->engine_unreachable &&
+	    !result->interrupted)
+		return;
+	text_appendf(out, COUNTED_FORMAT ": %zu live, %zu %s (" COUNTED_FORMAT,
+		     COUNTED(result->locks, "lock"), result->live, result->reaped,
+		     result->dry_run ? "would be reaped" : "reaped",
+		     COUNTED(result->removed, "object"));
+	if (result->killed)
+		text_appendf(out, ", %zu process%s killed", result->killed,
+			     result->killed == 1 ? "" : "es");
+	text_appendf(out, "), %zu left", result->left);
+	if (result->unusable)
+		text_appendf(out, ", %zu unusable", result->unusable);
+	text_append(out, "; ");
+	append_seconds(out, result->took_ms);
+	if (result->engine_unreachable)
+		text_append(out, "; the engine can't be reached");
+	if (result->interrupted)
+		text_append(out, "; interrupted");
+	text_append(out, "\n");
+}

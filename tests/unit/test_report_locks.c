@@ -1,0 +1,156 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "capture.h"
+
+#define SINCE_TEXT "2026-01-01T00:00:00Z"
+#define SINCE 1767225600
+
+static void fill_views(struct lock_view views[3])
+{
+	views[0] = (struct lock_view){
+		.hash = { HASH },
+		.state = LOCK_VIEW_HELD,
+		.pid = 42,
+		.record = { .known = true,
+			    .app = "shop",
+			    .holder = HOSTILE,
+			    .pid = 41,
+			    .phase = RUN_PHASE_RUNNING },
+	};
+	views[1] = (struct lock_view){
+		.hash = { HASH },
+		.state = LOCK_VIEW_DEAD,
+		.record = { .known = true,
+			    .app = "a-longer-name",
+			    .holder = "caf\xc3\xa9",
+			    .pid = 7 },
+	};
+	views[2] = (struct lock_view){ .hash = { HASH }, .state = LOCK_VIEW_UNKNOWN };
+	(void)error_set(&views[2].error, ERROR_LOCK, "it is a FIFO\n");
+}
+
+/* Fills a shorter HOLDER up to the 52 columns of HOSTILE_TEXT. */
+#define GAP "                                          "
+
+static void test_list_text(void)
+{
+	struct lock_view views[3];
+	struct capture capture;
+
+	fill_views(views);
+	begin(&capture, false);
+	CHECK_NUMBER(report_list(&capture.report, "/run/lock", views, 3, NULL), 0);
+	end(&capture, "APP            STATE    HOLDER" GAP "      PID  PHASE    SINCE  AGE\n"
+		      "shop           held     " HOSTILE_TEXT "  42   running  -      -\n"
+		      "a-longer-name  dead     caf\xc3\xa9" GAP "        7    -        -      -\n"
+		      "#01234567\u2026     unknown  -" GAP "           -    -        -      -\n"
+		      "#01234567\u2026: it is a FIFO\\x0a\n");
+}
+
+static void test_list_ages(void)
+{
+	static const struct {
+		int64_t seconds;
+		const char *age;
+	} cases[] = {
+		{ 3 * 3600 + 7 * 60 + 30, "3h7m" },
+		{ 26 * 3600 + 7 * 60, "1d2h" },
+		{ 3600 + 1, "1h" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int64_t since = clock_wall_seconds() - cases[i].seconds;
+		struct lock_view view = { .state = LOCK_VIEW_HELD,
+					  .record = { .known = true, .app = "a", .since = since } };
+		CLEANUP_FREE char *expected = NULL;
+		struct capture capture;
+		char time[32];
+
+		expected = xasprintf("APP  STATE  HOLDER  PID  PHASE  SINCE                 AGE\n"
+				     "a    held   -       -    -      %s  %s\n",
+				     clock_format(since, time, sizeof(time)), cases[i].age);
+		begin(&capture, false);
+		CHECK_NUMBER(report_list(&capture.report, "/run/lock", &view, 1, NULL), 0);
+		end(&capture, expected);
+	}
+}
+
+static void test_empty_list(void)
+{
+	struct capture capture;
+
+	begin(&capture, false);
+	CHECK_NUMBER(report_list(&capture.report, "/run/\x1block", NULL, 0, NULL), 0);
+	end(&capture, "no locks in /run/\\x1block\n");
+	begin(&capture, true);
+	CHECK_NUMBER(report_list(&capture.report, "/run/lock", NULL, 0, NULL), 0);
+	end(&capture, "{\"schema\":\"ci-janitor/1\",\"type\":\"list\",\"lock_dir\":\"/run/lock\","
+		      "\"locks\":[]}\n");
+}
+
+static void test_list_json(void)
+{
+	struct lock_view views[3];
+	struct capture capture;
+
+	fill_views(views);
+	begin(&capture, true);
+	CHECK_NUMBER(report_list(&capture.report, "/run/lock", views, 1, NULL), 0);
+	end(&capture,
+	    "{\"schema\":\"ci-janitor/1\",\"type\":\"list\",\"lock_dir\":\"/run/lock\",\"locks\":["
+	    "{\"app\":\"shop\",\"hash\":\"" HASH "\",\"state\":\"held\",\"pid\":42,"
+	    "\"record_known\":true,\"holder\":\"" HOSTILE_JSON "\",\"holder_pid\":41,"
+	    "\"run_id\":null,\"phase\":\"running\",\"since\":null,\"deadline\":null,"
+	    "\"stack\":null,\"job_url\":null,\"host\":null,\"error\":null}]}\n");
+}
+
+static void test_status(void)
+{
+	struct lock_view free = { .hash = { HASH }, .state = LOCK_VIEW_FREE };
+	struct lock_view held = { .hash = { HASH },
+				  .state = LOCK_VIEW_HELD,
+				  .record = { .known = true,
+					      .app = "shop",
+					      .holder = "github:1:1",
+					      .pid = 41,
+					      .phase = RUN_PHASE_TEARDOWN,
+					      .since = SINCE,
+					      .deadline = SINCE } };
+	struct lock_view views[3];
+	struct capture capture;
+
+	fill_views(views);
+	begin(&capture, false);
+	CHECK_NUMBER(report_status(&capture.report, "shop", &free, NULL), 0);
+	CHECK_NUMBER(report_status(&capture.report, "shop", &held, NULL), 0);
+	CHECK_NUMBER(report_status(&capture.report, "shop", &views[0], NULL), 0);
+	CHECK_NUMBER(report_status(&capture.report, "shop", &views[2], NULL), 0);
+	capture.report.quiet = true;
+	CHECK_NUMBER(report_status(&capture.report, "shop", &held, NULL), 0);
+	end(&capture, "free\n"
+		      "held github:1:1 (pid 41, teardown, since " SINCE_TEXT ")\n"
+		      "held " HOSTILE_TEXT " (pid 42, running)\n"
+		      "unknown: it is a FIFO\\x0a\n");
+	begin(&capture, true);
+	CHECK_NUMBER(report_status(&capture.report, "shop", &held, NULL), 0);
+	end(&capture,
+	    "{\"schema\":\"ci-janitor/1\",\"type\":\"status\",\"app\":\"shop\",\"hash\":\"" HASH
+	    "\",\"state\":\"held\",\"pid\":0,\"record_known\":true,\"holder\":\"github:1:1\","
+	    "\"holder_pid\":41,\"run_id\":null,\"phase\":\"teardown\","
+	    "\"since\":\"" SINCE_TEXT "\",\"deadline\":\"" SINCE_TEXT "\",\"stack\":null,"
+	    "\"job_url\":null,\"host\":null,\"error\":null}\n");
+}
+
+static const struct test tests[] = {
+	{ "a list as a table", test_list_text },
+	{ "ages", test_list_ages },
+	{ "an empty list", test_empty_list },
+	{ "a list as JSON", test_list_json },
+	{ "a status", test_status },
+	{ NULL, NULL },
+};
+TEST_SUITE(report_locks, tests)
