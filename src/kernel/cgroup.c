@@ -59,6 +59,22 @@ static int make_group(int mount_fd, const char *path)
 	return result;
 }
 
+static void remove_group(int parent_fd, const char *name, int fd, void *data)
+{
+	(void)fd;
+	(void)data;
+	(void)unlinkat(parent_fd, name, AT_REMOVEDIR);
+}
+
+/* A run may have made groups of its own below. */
+static void remove_run(int mount_fd, const char *path)
+{
+	CLEANUP_FREE char *parent = parent_of(path);
+
+	cgroup_walk(mount_fd, path + 1, remove_group, NULL);
+	(void)unlinkat(mount_fd, parent + 1, AT_REMOVEDIR);
+}
+
 /* Below a threaded group a new one is born "domain invalid" and takes no process. */
 static bool can_be_entered(int fd)
 {
@@ -80,7 +96,7 @@ static int make_and_open(const struct cgroup_hierarchy *hierarchy, const char *p
 	if (can_be_entered(fd))
 		return fd;
 	(void)close(fd);
-	(void)unlinkat(hierarchy->fd, path + 1, AT_REMOVEDIR);
+	remove_run(hierarchy->fd, path);
 	return error_set(err, ERROR_SYSTEM, "unable to use the cgroup %s: it is not a domain",
 			 path);
 }
@@ -209,22 +225,10 @@ int cgroup_kill(const char *path, const char *run_id, struct error *err)
 	return kill_group(&hierarchy, path, fd, err);
 }
 
-static void remove_group(int parent_fd, const char *name, int fd, void *data)
-{
-	(void)fd;
-	(void)data;
-	(void)unlinkat(parent_fd, name, AT_REMOVEDIR);
-}
-
 void cgroup_remove(const char *path, const char *run_id)
 {
 	CLEANUP(cgroup_hierarchy_release) struct cgroup_hierarchy hierarchy = CGROUP_HIERARCHY_NONE;
-	CLEANUP_FREE char *parent = NULL;
 
-	if (!cgroup_path_is_ours(path, run_id) || cgroup_hierarchy_open(&hierarchy, NULL))
-		return;
-	/* A run may have made groups of its own below. */
-	cgroup_walk(hierarchy.fd, path + 1, remove_group, NULL);
-	parent = parent_of(path);
-	(void)unlinkat(hierarchy.fd, parent + 1, AT_REMOVEDIR);
+	if (cgroup_path_is_ours(path, run_id) && !cgroup_hierarchy_open(&hierarchy, NULL))
+		remove_run(hierarchy.fd, path);
 }

@@ -197,6 +197,35 @@ IN_CHILD(creation_beside_removal)
 		EXPECT(child_wait(&children[i], true, &status) == 1 && status == 0);
 }
 
+static void work_in_threaded_group(void *data)
+{
+	struct error err = { 0 };
+	char path[PATH_MAX];
+	int fd = 42;
+
+	enter(*(int *)data);
+	EXPECT(cgroup_create(ID, path, sizeof(path), &fd, &err) == 0);
+	EXPECT(strstr(err.message, "not a domain") && fd == 42);
+	EXPECT(faccessat(*(int *)data, "ci-janitor", F_OK, 0) == -1);
+}
+
+/* There a new group takes no process. */
+IN_CHILD(in_a_threaded_group)
+{
+	struct group outer;
+	int fd, type_fd;
+
+	make_group(&outer);
+	EXPECT(!mkdirat(outer.fd, "below", 0755));
+	fd = openat(outer.fd, "below", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	type_fd = openat(fd, "cgroup.type", O_WRONLY | O_CLOEXEC);
+	EXPECT(write(type_fd, "threaded", 8) == 8);
+	close(type_fd);
+	EXPECT(holds_in_child(work_in_threaded_group, &fd));
+	close(fd);
+	finish(&outer);
+}
+
 static void work_as_nobody(void *data)
 {
 	struct group *outer = data, inner;
@@ -256,6 +285,7 @@ static const struct test tests[] = {
 	{ "a run in a run", test_a_run_in_a_run },
 	{ "groups below end with it", test_groups_below_end_with_it },
 	{ "creation beside removal", test_creation_beside_removal },
+	{ "in a threaded group", test_in_a_threaded_group },
 	{ "delegated to an ordinary user", test_delegated_to_an_ordinary_user },
 	{ "not permitted is an error", test_not_permitted_is_an_error },
 	{ NULL, NULL },

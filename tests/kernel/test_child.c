@@ -220,16 +220,16 @@ static void test_wait(void)
 {
 	struct child_setup setup = CHILD_SETUP_INIT;
 	size_t before = count_open_fds();
-	struct child child = CHILD_NONE;
+	struct child child = CHILD_NONE, none = CHILD_NONE;
 	bool exec_failed;
 	int status = 99;
 
-	CHECK_NUMBER(child_wait(&child, true, &status), -1);
-	CHECK_NUMBER(errno, ECHILD);
 	setup.argv = WORDS("sh", "-c", "kill -STOP $$; exit 7");
 	CHECK_NUMBER(child_spawn(&setup, &child, &exec_failed, NULL), 0);
 	CU_ASSERT_TRUE(child.pid > 0 && child.pidfd >= 0);
 	CHECK_NUMBER(fcntl(child.pidfd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+	CHECK_NUMBER(child_wait(&none, false, &status), -1);
+	CHECK_NUMBER(errno, ECHILD);
 	CHECK_NUMBER(child_wait(&child, false, &status), 0);
 	CHECK_NUMBER(status, 99);
 	/* The stop may come later than this; go on until it has been undone. */
