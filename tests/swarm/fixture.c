@@ -1,0 +1,279 @@
+#include "swarm/fixture.h"
+
+#include <glob.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "harness/harness.h"
+
+#define ENGINE_SCRIPT SOURCE_DIR "/tests/fixture/engine.sh"
+#define ENGINE_START_MS 120000
+
+static char files_dir[512];
+static char engine_dir[sizeof(files_dir) + 16];
+static char image[128];
+static pid_t owner;
+
+static void stop_engine(void)
+{
+	struct command_result result = { 0 };
+
+	if (getpid() != owner)
+		return;
+	if (run_command(&result, "%s stop '%s'", ENGINE_SCRIPT, engine_dir))
+		fprintf(stderr, "%s", result.errors);
+	command_result_release(&result);
+}
+
+static void write_file(const char *name, const char *content)
+{
+	char path[sizeof(files_dir) + 80];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", files_dir, name);
+	file = fopen(path, "we");
+	if (!file || fputs(content, file) < 0 || fclose(file)) {
+		perror(path);
+		exit(EXIT_FAILURE);
+	}
+}
+
+const char *swarm_stack_file(const char *manner)
+{
+	static char paths[8][sizeof(files_dir) + 80];
+	static unsigned next;
+	char *path = paths[next++ % 8];
+	char content[sizeof(files_dir) * 3 + 1024];
+	char name[64];
+
+	snprintf(content, sizeof(content),
+		 "version: '3.8'\n"
+		 "services:\n"
+		 "  web:\n"
+		 "    image: %s\n"
+		 "    command: [%s]\n"
+		 "    networks: [back]\n"
+		 "    volumes: ['data:/data']\n"
+		 "    secrets: [token]\n"
+		 "    configs: [settings]\n"
+		 "networks: { back: { driver: overlay } }\n"
+		 "volumes: { data: {} }\n"
+		 "secrets: { token: { file: %s/secret } }\n"
+		 "configs: { settings: { file: %s/secret } }\n",
+		 image, manner, files_dir, files_dir);
+	snprintf(name, sizeof(name), "%s.yml", manner);
+	write_file(name, content);
+	snprintf(path, sizeof(paths[0]), "%s/%s", files_dir, name);
+	return path;
+}
+
+/* What the machine or its CI say must not reach the programs under test. */
+static void prepare_environment(void)
+{
+	char value[sizeof(files_dir) + 64];
+
+	unsetenv("DOCKER_CONTEXT");
+	unsetenv("DOCKER_TLS_VERIFY");
+	unsetenv("DOCKER_API_VERSION");
+	unsetenv("COMPOSE_PROJECT_NAME");
+	snprintf(value, sizeof(value), "unix://%s/docker.sock", engine_dir);
+	setenv("DOCKER_HOST", value, 1);
+	snprintf(value, sizeof(value), "%s/empty.conf", files_dir);
+	setenv("CI_JANITOR_CONFIG", value, 1);
+	write_file("empty.conf", "");
+	write_file("secret", "hush\n");
+}
+
+static int start_engine(void)
+{
+	struct command_result result = { 0 };
+	int status;
+
+	snprintf(files_dir, sizeof(files_dir), "%s", temp_dir());
+	/* Not below a temporary folder of the harness, which would remove the engine's files while
+	 * it runs: engine.sh removes them, also when this program is killed. */
+	snprintf(engine_dir, sizeof(engine_dir), "%s.engine", files_dir);
+	owner = getpid();
+	atexit(stop_engine);
+	prepare_environment();
+	status = run_command_with(&result, NULL, ENGINE_START_MS,
+				  "ENGINE_OWNER=%d %s start '%s' && %s import-image '%s'", getpid(),
+				  ENGINE_SCRIPT, engine_dir, ENGINE_SCRIPT, engine_dir);
+	if (status)
+		fprintf(stderr, "unable to start an engine: %s\n", result.errors);
+	snprintf(image, sizeof(image), "%.*s", (int)strcspn(result.output, "\n"), result.output);
+	command_result_release(&result);
+	return status ? -1 : 0;
+}
+
+int swarm_set_up(void)
+{
+	static bool started;
+
+	if (!started && start_engine())
+		return -1;
+	started = true;
+	return 0;
+}
+
+int swarm_tear_down(void)
+{
+	struct command_result result = { 0 };
+	int status = run_command(&result, "docker service ls -q | xargs -r docker service rm\n"
+					  "docker ps -aq | xargs -r docker rm -fv\n"
+					  "docker secret ls -q | xargs -r docker secret rm\n"
+					  "docker config ls -q | xargs -r docker config rm\n"
+					  "docker network prune -f\n"
+					  "docker volume ls -q | xargs -r docker volume rm\n");
+
+	command_result_release(&result);
+	return status ? -1 : 0;
+}
+
+const char *swarm_image(void)
+{
+	return image;
+}
+
+const char *swarm_new_lock_dir(void)
+{
+	const char *dir = temp_dir();
+
+	setenv("CI_JANITOR_LOCK_DIR", dir, 1);
+	return dir;
+}
+
+const char *swarm_lockfile(const char *app)
+{
+	static char path[PATH_MAX];
+	struct command_result result = { 0 };
+
+	run_command(&result, JANITOR " path '%s'", app);
+	snprintf(path, sizeof(path), "%.*s", (int)strcspn(result.output, "\n"), result.output);
+	command_result_release(&result);
+	return path;
+}
+
+int swarm_lockfiles(void)
+{
+	char pattern[PATH_MAX];
+	glob_t found = { 0 };
+	int count;
+
+	snprintf(pattern, sizeof(pattern), "%s/ci-app-*.lock", getenv("CI_JANITOR_LOCK_DIR"));
+	count = glob(pattern, 0, NULL, &found) ? 0 : (int)found.gl_pathc;
+	globfree(&found);
+	return count;
+}
+
+int swarm_engine(const char *verb)
+{
+	struct command_result result = { 0 };
+	int status = run_command_with(&result, NULL, ENGINE_START_MS, "%s %s '%s'", ENGINE_SCRIPT,
+				      verb, engine_dir);
+
+	if (status)
+		fprintf(stderr, "engine.sh %s: %s\n", verb, result.errors);
+	command_result_release(&result);
+	return status;
+}
+
+char *swarm_objects(const char *prefix)
+{
+	struct command_result result = { 0 };
+	char *objects;
+
+	/* A failed listing must not look like an empty one. */
+	run_command(&result,
+		    "set -e\n"
+		    "all=$(docker service ls --format 'service {{.Name}}'\n"
+		    "docker ps -a --format 'container {{.Names}}' |\n"
+		    "	sed 's/^\\(.*\\.[0-9][0-9]*\\)\\.[a-z0-9]*$/\\1/'\n"
+		    "docker secret ls --format 'secret {{.Name}}'\n"
+		    "docker config ls --format 'config {{.Name}}'\n"
+		    "docker network ls --format 'network {{.Name}}'\n"
+		    "docker volume ls --format 'volume {{.Name}}')\n"
+		    "printf '%%s\\n' \"$all\" | LC_ALL=C sort | awk -v prefix='%s' '\n"
+		    "	/^network (bridge|host|none|ingress|docker_gwbridge)$/ { next }\n"
+		    "	NF && index($2, prefix) == 1'",
+		    prefix);
+	objects = strdup(result.status ? result.errors : result.output);
+	command_result_release(&result);
+	return objects;
+}
+
+static bool has_running_container(void *data)
+{
+	struct command_result result = { 0 };
+	bool found;
+
+	run_command(&result,
+		    "docker ps -q --filter status=running "
+		    "--filter label=com.docker.stack.namespace='%s'",
+		    (const char *)data);
+	found = result.status == 0 && *result.output;
+	command_result_release(&result);
+	return found;
+}
+
+bool swarm_wait_for_container(const char *stack)
+{
+	return wait_until(has_running_container, (void *)(uintptr_t)stack, 30000);
+}
+
+bool swarm_run(struct process *ret, const char *app, const char *stack, const char *options,
+	       const char *stack_file)
+{
+	char *errors;
+
+	process_start(ret,
+		      "exec " JANITOR " run %s %s -- sh -c '" STACK_DEPLOY " %s %s && sleep 1000'",
+		      options, app, stack_file, stack);
+	if (swarm_wait_for_container(stack))
+		return true;
+	errors = process_errors(ret);
+	fprintf(stderr, "\nno container of %s: %s\n", stack, errors);
+	free(errors);
+	return false;
+}
+
+bool swarm_dead_run(const char *app, const char *manner)
+{
+	struct process run;
+	bool deployed = swarm_run(&run, app, app, "", swarm_stack_file(manner));
+
+	process_signal(&run, SIGKILL);
+	return process_wait(&run, 10000, NULL) == 128 + SIGKILL && deployed;
+}
+
+bool has_line(const char *text, const char *line)
+{
+	size_t length = strlen(line);
+
+	for (const char *at = text; (at = strstr(at, line)); at++)
+		if ((at == text || at[-1] == '\n') && (at[length] == '\n' || !at[length]))
+			return true;
+	return false;
+}
+
+void swarm_check_objects(const char *prefix, const char *expected, const char *file, unsigned line)
+{
+	char what[256];
+	char *objects = swarm_objects(prefix);
+
+	snprintf(what, sizeof(what), "objects of %s", *prefix ? prefix : "all");
+	check_text(objects, expected, what, file, line);
+	free(objects);
+}
+
+void swarm_check_status(const struct command_result *result, int expected, const char *file,
+			unsigned line)
+{
+	check_number(result->status, expected, "exit status", file, line);
+	if (result->status != expected)
+		fprintf(stderr, "\nstdout: %s\nstderr: %s\n", result->output, result->errors);
+}
