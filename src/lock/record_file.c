@@ -1,6 +1,5 @@
 #include "lock/record_file.h"
 
-#include <ctype.h>
 #include <ini.h>
 #include <limits.h>
 #include <stdio.h>
@@ -14,7 +13,6 @@
 #define END "[end]\n"
 /* More than the longest record, and no more than one page, so that a record grows no lockfile. */
 #define FIXED_LENGTH 1536
-#define LINE_MAX_BYTES 196		  /* inih cuts a line at 200 */
 #define LAST_SECOND INT64_C(253402300799) /* of the year 9999 */
 
 struct field {
@@ -100,16 +98,14 @@ static bool parse_phase(const char *value, void *member, size_t size)
 	return true;
 }
 
-/* What parse_printable refuses, and ';', which inih takes for a comment after a blank, become '?';
- * blanks at the ends, which inih drops, go. */
+/* What parse_printable refuses, and ';', which inih takes for a comment after a blank, become '?'.
+ * Leading blanks go, as inih drops them: blanks alone must not become an empty value. */
 static void format_text(const void *member, char *value, size_t size)
 {
 	const char *text = (const char *)member + strspn(member, " ");
 	size_t length = strlen(text);
 
 	(void)size;
-	while (length && text[length - 1] == ' ')
-		length--;
 	for (size_t i = 0; i < length; i++)
 		value[i] = text[i] < ' ' || text[i] > '~' || text[i] == ';' ? '?' : text[i];
 	value[length] = '\0';
@@ -185,7 +181,6 @@ size_t record_format(const struct record *record, char buffer[RECORD_FILE_SIZE])
 			continue;
 		length += (size_t)snprintf(buffer + length, FIXED_LENGTH - length, "%s=%s\n",
 					   fields[i].key, value);
-		buffer[length] = '\n'; /* snprintf's NUL */
 	}
 	memcpy(buffer + length, END, strlen(END));
 	return FIXED_LENGTH;
@@ -201,8 +196,8 @@ struct parser {
 };
 _Static_assert(ARRAY_SIZE(fields) <= sizeof(unsigned) * CHAR_BIT, "one bit of `seen` per field");
 
-/* One line for inih. Ends the text at the [end] line, and at any line that inih would cut, join to
- * the one before, or misread. */
+/* One line for inih. Ends the text at the [end] line, and at any line that inih would cut. What it
+ * joins, an indented line to the key before, shows as a duplicate. */
 static char *read_line(char *buffer, int size, void *data)
 {
 	struct parser *parser = data;
@@ -210,15 +205,13 @@ static char *read_line(char *buffer, int size, void *data)
 	const char *newline = memchr(parser->next, '\n', left);
 	size_t length = newline ? (size_t)(newline - parser->next) + 1 : 0;
 
-	if (parser->broken || !length || length > LINE_MAX_BYTES || length >= (size_t)size ||
+	if (parser->broken || !length || length >= (size_t)size ||
 	    memchr(parser->next, '\0', length))
 		return NULL;
 	if (length == strlen(END) && !memcmp(parser->next, END, length)) {
 		parser->complete = true;
 		return NULL;
 	}
-	if (length > 1 && isspace((unsigned char)parser->next[0]))
-		return NULL;
 	memcpy(buffer, parser->next, length);
 	buffer[length] = '\0';
 	parser->next += length;

@@ -174,6 +174,7 @@ static const struct {
 	{ BEGIN "junk\n" END, false },
 	{ BEGIN "app=other\n" END, false },
 	{ BEGIN "pid=1\n 2\n" END, false },
+	{ BEGIN "holder=a\n [end]\n", false },
 	{ BEGIN "later=" LONGEST FORTY "\n" END, false },
 	{ "[run]\napp=\n" END, false },
 	{ "[run]\napp=-shop\n" END, false },

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "capture.h"
 
 #define RULE "com.docker.stack.namespace=shop"
@@ -159,6 +160,34 @@ static void test_hostile_app(void)
 	    "\"matched_nothing\":false,\"error\":\"" HOSTILE_JSON "\"}\n");
 }
 
+/* jansson takes no such text at all: each byte of it is replaced. */
+static void test_invalid_utf8_in_json(void)
+{
+	static const char *const invalid[] = {
+		"\xc0\xaf",	    "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf", "\xed\xa0\x80",
+		"\xf4\x90\x80\x80", "\xf5\x80",	    "\xe2\x82",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(invalid); i++) {
+		CLEANUP(app_result_release) struct app_result result = { .app = "shop" };
+		CLEANUP_TEXT struct text expected = { 0 };
+		struct report report = { .json = true };
+		CLEANUP_FREE char *bytes = NULL;
+		size_t size;
+
+		text_append(&expected, "\"name\":\"");
+		for (size_t j = 0; j < strlen(invalid[i]); j++)
+			text_append(&expected, "\\uFFFD");
+		text_append(&expected, "\",");
+		add(&result, RESOURCE_VOLUME, invalid[i], NULL, ACTION_REMOVED, NULL);
+		report.out = open_memstream(&bytes, &size);
+		CHECK_NUMBER(report_app(&report, &result, NULL), 0);
+		(void)fclose(report.out);
+		if (!strstr(bytes, text_get(&expected)))
+			CHECK_TEXT(bytes, text_get(&expected));
+	}
+}
+
 /* Whatever bytes a name has, the JSON parses and is one line of printable ASCII. */
 static void test_json_of_any_bytes(void)
 {
@@ -270,6 +299,7 @@ static const struct test tests[] = {
 	{ "a dry run", test_dry_run },
 	{ "an app that nobody names", test_unnamed_app },
 	{ "hostile texts of an app", test_hostile_app },
+	{ "invalid UTF-8 in JSON", test_invalid_utf8_in_json },
 	{ "JSON of any bytes is one line of ASCII", test_json_of_any_bytes },
 	{ "summaries", test_summaries },
 	{ "a summary as JSON", test_summary_json },
