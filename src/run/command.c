@@ -132,8 +132,6 @@ void command_stop(struct run *run, enum run_event event)
 	if (!deadline && events_from_terminal(run))
 		return;
 	members_signal(run, deadline ? SIGTERM : (int)run->signal.ssi_signo);
-	/* A stopped process gets no SIGTERM until it is continued. */
-	members_signal(run, SIGCONT);
 }
 
 void command_kill(struct run *run)

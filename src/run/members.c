@@ -44,20 +44,46 @@ static bool member_read(pid_t pid, struct member *ret)
 	       state != 'Z' && state != 'X';
 }
 
-/* Opened first, examined then: the signal can't hit a later process with the same pid. */
-static size_t signal_if(const struct run *run, pid_t pid, int signal_number, member_filter filter)
+static bool is_wanted(const struct run *run, pid_t pid, member_filter filter)
 {
 	struct member member;
-	CLEANUP_CLOSE int pidfd = process_open(pid);
 
-	if (pidfd < 0 || !member_read(pid, &member) || !filter(run, &member))
+	return member_read(pid, &member) && filter(run, &member);
+}
+
+/* Examined again once it is open: the signal can't hit a later process with the same pid. */
+static size_t signal_if(const struct run *run, pid_t pid, int signal_number, member_filter filter)
+{
+	CLEANUP_CLOSE int pidfd = -1;
+
+	if (!is_wanted(run, pid, filter))
 		return 0;
-	return process_signal(pidfd, signal_number) == 0 || errno != ESRCH;
+	pidfd = process_open(pid);
+	if (pidfd < 0 || !is_wanted(run, pid, filter))
+		return 0;
+	if (process_signal(pidfd, signal_number) < 0)
+		return errno != ESRCH;
+	/* A stopped process gets no other signal until it is continued. */
+	if (signal_number != SIGKILL)
+		(void)process_signal(pidfd, SIGCONT);
+	return 1;
+}
+
+/* In a PID namespace without its own /proc, that one's numbers are not ours. */
+static bool proc_is_ours(void)
+{
+	char target[16];
+	ssize_t length = readlink("/proc/self", target, sizeof(target) - 1);
+
+	if (length <= 0)
+		return false;
+	target[length] = '\0';
+	return strtol(target, NULL, 10) == getpid();
 }
 
 static size_t signal_all(const struct run *run, int signal_number, member_filter filter)
 {
-	DIR *proc = opendir("/proc");
+	DIR *proc = proc_is_ours() ? opendir("/proc") : NULL;
 	struct dirent *entry;
 	size_t count = 0;
 
@@ -88,11 +114,6 @@ static void signal_cgroup(const struct run *run, int signal_number, member_filte
 		(void)fclose(procs);
 }
 
-static bool is_our_child(const struct run *run, const struct member *member)
-{
-	return run->only_our_children && member->parent == getpid();
-}
-
 /* CMD and its process group have had the signal already. */
 static bool is_outside_group(const struct run *run, const struct member *member)
 {
@@ -102,15 +123,20 @@ static bool is_outside_group(const struct run *run, const struct member *member)
 static bool is_elsewhere(const struct run *run, const struct member *member)
 {
 	return is_outside_group(run, member) &&
-	       (member->session == run->child.pid || is_our_child(run, member));
+	       (member->session == run->child.pid ||
+		(run->only_our_children && member->parent == getpid()));
 }
 
 static void signal_command(const struct run *run, int signal_number)
 {
-	if (run->child.pid <= 0)
-		return;
 	/* Until CMD is waited for, its pid, and so its group, can't be anybody else's. */
-	(void)kill(run->has_terminal ? run->child.pid : -run->child.pid, signal_number);
+	pid_t target = run->has_terminal ? run->child.pid : -run->child.pid;
+
+	if (target == 0)
+		return;
+	(void)kill(target, signal_number);
+	if (signal_number != SIGKILL)
+		(void)kill(target, SIGCONT);
 }
 
 void members_signal(const struct run *run, int signal_number)
@@ -130,28 +156,62 @@ static bool has_children(void)
 	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
-static bool is_command_or_child(const struct run *run, const struct member *member)
+static bool is_unwaited_child(const struct run *run, const struct member *member)
 {
-	return is_our_child(run, member) ||
-	       (!run->has_terminal && run->child.pid > 0 && member->session == run->child.pid);
+	(void)run;
+	return member->parent == getpid();
+}
+
+/* A child that nobody has waited for keeps its pid. The list needs CONFIG_PROC_CHILDREN. */
+static void kill_children(const struct run *run)
+{
+	char path[64];
+	FILE *children;
+	int pid;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	children = fopen(path, "re");
+	if (!children) {
+		(void)signal_all(run, SIGKILL, is_unwaited_child);
+		return;
+	}
+	while (fscanf(children, "%d", &pid) == 1)
+		(void)kill(pid, SIGKILL);
+	(void)fclose(children);
+}
+
+static bool is_in_session(const struct run *run, const struct member *member)
+{
+	return !run->has_terminal && run->child.pid > 0 && member->session == run->child.pid;
+}
+
+/* With others' children among ours, the marker tells whose they are. Returns how many were there.
+ */
+static size_t kill_marked(const struct run *run, struct error *err)
+{
+	const char *run_id = run->record.run_id;
+	size_t session = signal_all(run, SIGKILL, is_in_session), marked = 0;
+
+	if (marked_kill(&run_id, 1, &marked, err) < 0)
+		return session + 1;
+	return session + marked;
 }
 
 size_t members_kill(struct run *run, struct error *err)
 {
-	const char *run_id = run->record.run_id;
-	size_t left, marked = 0;
 	int in_cgroup = 0;
+	size_t left;
 
 	events_drain_children(run);
 	if (run->cgroup_fd >= 0)
-		in_cgroup = cgroup_kill(run->record.cgroup, run_id, err);
-	if (in_cgroup == 0 && run->only_our_children && !has_children())
-		return 0;
+		in_cgroup = cgroup_kill(run->record.cgroup, run->record.run_id, err);
 	signal_command(run, SIGKILL);
-	left = signal_all(run, SIGKILL, is_command_or_child);
-	if (marked_kill(&run_id, 1, &marked, err) < 0 || in_cgroup < 0)
-		left++;
-	else
-		left += marked + (size_t)in_cgroup;
-	return left == 0 && run->only_our_children && has_children() ? 1 : left;
+	if (!run->only_our_children) {
+		left = kill_marked(run, err);
+	} else {
+		left = has_children();
+		if (left)
+			kill_children(run);
+	}
+	return left + (size_t)(in_cgroup < 0 ? 1 : in_cgroup);
 }

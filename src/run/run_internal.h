@@ -96,7 +96,7 @@ void command_kill(struct run *run);
 void command_drop_cgroup(struct run *run);
 
 /* members.c */
-/* Sends the signal once to each process of the run that can be found. */
+/* Sends the signal once to each process of the run that can be found, and continues it. */
 void members_signal(const struct run *run, int signal_number);
 /* One SIGKILL to each of them. Returns how many may still be there; 0 is the proof of none. */
 size_t members_kill(struct run *run, struct error *err);

@@ -171,6 +171,18 @@ static void sigkill_takes_the_command_along(void)
 	free(output);
 }
 
+/* A mount namespace in which no cgroup is to be had; as root only. */
+#define WITHOUT_CGROUP                                                                             \
+	"exec unshare --mount sh -c 'mount -t tmpfs none /sys/fs/cgroup && exec \"$@\"' sh "
+
+static const char *const prefixes[] = { "exec ", WITHOUT_CGROUP };
+
+/* The prefixes that can be used here. */
+static size_t prefix_count(void)
+{
+	return geteuid() == 0 ? 2 : 1;
+}
+
 static void nothing_is_left_running(void)
 {
 	static const char *const daemons[] = {
@@ -180,12 +192,15 @@ static void nothing_is_left_running(void)
 		"(env -i setsid sh -c \"trap : TERM; sleep 600; :\" & echo pid $!.)",
 	};
 
-	for (size_t i = 0; i < sizeof(daemons) / sizeof(daemons[0]); i++) {
+	for (size_t i = 0; i < prefix_count() * 4; i++) {
 		CLEANUP_COMMAND struct command_result result = { 0 };
 		const char *dir = temp_dir();
 
-		CHECK_NUMBER(
-			run_command(&result, RUN "shop -- sh -c '%s; exit 6'", dir, daemons[i]), 6);
+		CHECK_NUMBER(run_command(&result,
+					 "%s" PROGRAM " --lock-dir %s run --no-fresh --no-teardown "
+					 "shop -- sh -c '%s; exit 6'",
+					 prefixes[i / 4], dir, daemons[i % 4]),
+			     6);
 		/* Gone when run returns, not some time later. */
 		CHECK_NUMBER(kill((pid_t)number_after(result.output, "pid "), 0), -1);
 	}
@@ -194,19 +209,64 @@ static void nothing_is_left_running(void)
 /* Whoever exec'd us had started something: it is not this run's. */
 static void what_was_there_before_is_spared(void)
 {
-	CLEANUP_COMMAND struct command_result result = { 0 };
-	const char *dir = temp_dir();
-	pid_t pid;
+	for (size_t i = 0; i < prefix_count(); i++) {
+		CLEANUP_COMMAND struct command_result result = { 0 };
+		const char *dir = temp_dir();
+		pid_t pid;
 
-	CHECK_NUMBER(run_command(&result,
-				 "sleep 600 & echo pid $!.; " RUN
-				 "shop -- sh -c 'sleep 600 & echo own $!.'",
-				 dir),
-		     0);
-	pid = (pid_t)number_after(result.output, "pid ");
-	CHECK_NUMBER(kill(pid, 0), 0);
-	(void)kill(pid, SIGKILL);
-	CU_ASSERT(wait_for_end((pid_t)number_after(result.output, "own ")));
+		CHECK_NUMBER(run_command(&result,
+					 "sleep 600 & echo pid $!.; %s" PROGRAM
+					 " --lock-dir %s run "
+					 "--no-fresh --no-teardown shop -- "
+					 "sh -c 'setsid sleep 600 & echo own $!.'",
+					 prefixes[i], dir),
+			     0);
+		pid = (pid_t)number_after(result.output, "pid ");
+		CHECK_NUMBER(kill(pid, 0), 0);
+		(void)kill(pid, SIGKILL);
+		CHECK_NUMBER(kill((pid_t)number_after(result.output, "own "), 0), -1);
+	}
+}
+
+static bool three_are_ready(void *process)
+{
+	char *output = process_output(process);
+	size_t count = count_of(output, "ready");
+
+	free(output);
+	return count == 3;
+}
+
+/* Each process hears of it, once. One that left the session is only found by its cgroup. */
+static void a_stop_reaches_every_process(void)
+{
+	for (size_t i = 0; i < prefix_count(); i++) {
+		CLEANUP_COMMAND struct command_result result = { 0 };
+		const char *dir = temp_dir();
+		struct process process;
+		struct record record;
+
+		CHECK_NUMBER(run_command(&result,
+					 "cat >%s/script <<'EOF'\n"
+					 "#!/bin/sh\n"
+					 "trap 'echo got; sleep 0.1; exit' TERM\n"
+					 "case $1 in '') setsid $0 2 & $0 3 & esac\n"
+					 "echo ready\n"
+					 "while :; do sleep 0.02; done\n"
+					 "EOF\n"
+					 "chmod 755 %s/script",
+					 dir, dir),
+			     0);
+		process_start(&process,
+			      "%s" PROGRAM " --lock-dir %s run --no-fresh --no-teardown shop -- "
+			      "%s/script",
+			      prefixes[i], dir, dir);
+		CU_ASSERT(wait_until(three_are_ready, &process, SOON_MS));
+		kill(process.pid, SIGTERM);
+		CHECK_NUMBER(process_wait(&process, SOON_MS, &result), 143);
+		lockfile_record(dir, "shop", &record);
+		CHECK_NUMBER(count_of(result.output, "got"), record.cgroup[0] ? 3 : 2);
+	}
 }
 
 static bool cgroup_exists(const struct record *record)
@@ -253,6 +313,7 @@ static struct test tests[] = {
 	{ "the parent's death", the_parents_death },
 	{ "SIGKILL takes the command along", sigkill_takes_the_command_along },
 	{ "nothing is left running", nothing_is_left_running },
+	{ "a stop reaches every process once", a_stop_reaches_every_process },
 	{ "what was there before is spared", what_was_there_before_is_spared },
 	{ "the run's cgroup", cgroup_of_a_run },
 	{ NULL, NULL },

@@ -128,19 +128,24 @@ static void terminal_end(struct terminal *terminal)
 	waitpid(terminal->shell, NULL, 0);
 }
 
-/* The terminal has sent CMD its own SIGINT: it must not get ours as well. */
+/* The terminal has sent CMD its own SIGINT: it must not get ours as well. The supervisor is stopped
+ * until CMD has seen the first, since two at a time would become one. */
 static void interrupt_reaches_the_command_once(void)
 {
 	const char *dir = temp_dir();
 	struct terminal terminal;
+	struct record record;
 	char script[2048];
 
 	snprintf(script, sizeof(script),
 		 "trap 'echo got >>%s/report' INT; echo ready >>%s/report; "
-		 "until grep -q got %s/report; do sleep 0.02; done; sleep 0.3; exit 5",
+		 "until grep -q got %s/report; do sleep 0.02; done; sleep 0.6; exit 5",
 		 dir, dir, dir);
 	terminal_start(&terminal, dir, script);
 	CU_ASSERT(wait_for_report(&terminal, "ready"));
+	lockfile_record(dir, "shop", &record);
+	CU_ASSERT_FATAL(record.pid > 0);
+	kill(record.pid, SIGSTOP);
 	type(&terminal, 3);
 	CU_ASSERT(wait_for_report(&terminal, "ended"));
 	CU_ASSERT(strstr(report(&terminal), "ended 130") != NULL);
