@@ -185,16 +185,27 @@ static int create_and_remove(void *data)
 	return 0;
 }
 
-/* Each removal takes the common parent away when it can, in the middle of the other's creation. */
-IN_CHILD(creation_beside_removal)
+static void create_and_remove_at_once(void *data)
 {
 	struct child children[3];
 	int status;
 
+	enter(((const struct group *)data)->fd);
 	for (size_t i = 0; i < 3; i++)
 		EXPECT(!child_fork(create_and_remove, NULL, &children[i], NULL));
 	for (size_t i = 0; i < 3; i++)
 		EXPECT(child_wait(&children[i], true, &status) == 1 && status == 0);
+}
+
+/* Each removal takes the common parent away when it can, in the middle of the other's creation. In
+ * a group of our own, so that nobody else's run keeps that parent there. */
+IN_CHILD(creation_beside_removal)
+{
+	struct group outer;
+
+	make_group(&outer);
+	EXPECT(holds_in_child(create_and_remove_at_once, &outer));
+	finish(&outer);
 }
 
 static void work_in_threaded_group(void *data)
@@ -252,6 +263,29 @@ IN_CHILD(delegated_to_an_ordinary_user)
 	finish(&outer);
 }
 
+static void create_as_nobody(void *data)
+{
+	struct error err = { 0 };
+	char path[PATH_MAX];
+	int fd = 42;
+
+	enter(*(int *)data);
+	become_nobody();
+	EXPECT(cgroup_create(ID, path, sizeof(path), &fd, &err) == 0);
+	EXPECT(err.kind == ERROR_PERMISSION && fd == 42);
+}
+
+/* A group could be made there, but no process moved into it. */
+IN_CHILD(half_delegated)
+{
+	struct group outer;
+
+	make_group(&outer);
+	EXPECT(!fchown(outer.fd, NOBODY, NOBODY));
+	EXPECT(holds_in_child(create_as_nobody, &outer.fd));
+	finish(&outer);
+}
+
 static int kill_as_nobody(void *data)
 {
 	const struct group *group = data;
@@ -287,6 +321,7 @@ static const struct test tests[] = {
 	{ "creation beside removal", test_creation_beside_removal },
 	{ "in a threaded group", test_in_a_threaded_group },
 	{ "delegated to an ordinary user", test_delegated_to_an_ordinary_user },
+	{ "only half delegated", test_half_delegated },
 	{ "not permitted is an error", test_not_permitted_is_an_error },
 	{ NULL, NULL },
 };

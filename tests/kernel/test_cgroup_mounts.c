@@ -115,6 +115,32 @@ IN_CHILD(a_mount_of_a_part)
 	finish(&outer);
 }
 
+static void work_beside_a_part(void *data)
+{
+	const struct group *outer = data;
+	char *point = find_mount_point(), part[2 * PATH_MAX];
+	int fd = openat(outer->fd, "ab", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	enter(fd);
+	enter_private_mounts();
+	snprintf(part, sizeof(part), "%s%s/a", point, outer->path);
+	EXPECT(!mount(part, "/mnt", NULL, MS_BIND, NULL));
+	EXPECT(!umount2(point, MNT_DETACH));
+	expect_none("is not below its mount");
+	free(point);
+}
+
+/* "/ab" is not below "/a". */
+IN_CHILD(a_mount_of_another_part)
+{
+	struct group outer;
+
+	make_group(&outer);
+	EXPECT(!mkdirat(outer.fd, "a", 0755) && !mkdirat(outer.fd, "ab", 0755));
+	EXPECT(holds_in_child(work_beside_a_part, &outer));
+	finish(&outer);
+}
+
 /* cgroup.kill can't be written to, as on a kernel that has none: each member is signalled. */
 IN_CHILD(without_cgroup_kill)
 {
@@ -178,6 +204,7 @@ static const struct test tests[] = {
 	{ "where there is none", test_where_there_is_none },
 	{ "a hidden and a missing hierarchy", test_hidden_and_missing_hierarchy },
 	{ "a mount of a part, at an odd place", test_a_mount_of_a_part },
+	{ "a mount of another part", test_a_mount_of_another_part },
 	{ "without cgroup.kill", test_without_cgroup_kill },
 	{ "in a cgroup namespace", test_in_a_cgroup_namespace },
 	{ NULL, NULL },

@@ -160,20 +160,25 @@ IN_CHILD(look_alikes)
 static void start_with_marker_at(size_t place, size_t count)
 {
 	char **environment = calloc(count + 1, sizeof(*environment));
+	struct child_setup setup = CHILD_SETUP_INIT;
+	struct child child = CHILD_NONE;
+	bool exec_failed;
 	struct mark mark;
-	pid_t pid;
+	int status;
 
 	make_mark(&mark);
 	for (size_t i = 0; i < count; i++) {
 		environment[i] = malloc(100001);
 		memset(environment[i], 'x', 100000);
-		memcpy(environment[i], "FILL=", 5);
 		environment[i][100000] = '\0';
 	}
 	environment[place] = mark.entry;
-	pid = start_daemon(SLEEP, environment);
+	setup.argv = WORDS("sleep", "1000");
+	setup.envp = environment;
+	setup.death_signal = SIGKILL;
+	EXPECT(!child_spawn(&setup, &child, &exec_failed, NULL));
 	EXPECT(kill_pass(mark.id) == 1);
-	EXPECT(ends_soon(pid));
+	EXPECT(child_wait(&child, true, &status) == 1);
 }
 
 IN_CHILD(large_environments)
