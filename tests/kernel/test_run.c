@@ -40,7 +40,8 @@ static void not_executable_or_not_there(void)
 
 	CHECK_NUMBER(run_command(&result, RUN "shop -- %s/no-such-program", dir, dir), 127);
 	CU_ASSERT(strstr(result.errors, "no-such-program") != NULL);
-	CHECK_NUMBER(run_command(&result, RUN "shop -- no-such-program-in-path", dir), 127);
+	CHECK_NUMBER(run_command(&result, "PATH=%s; " RUN "shop -- no-such-program", dir, dir),
+		     127);
 	CHECK_NUMBER(run_command(&result, "echo true >%s/script; " RUN "shop -- %s/script", dir,
 				 dir, dir),
 		     126);
