@@ -120,20 +120,6 @@ int swarm_set_up(void)
 	return 0;
 }
 
-int swarm_tear_down(void)
-{
-	struct command_result result = { 0 };
-	int status = run_command(&result, "docker service ls -q | xargs -r docker service rm\n"
-					  "docker ps -aq | xargs -r docker rm -fv\n"
-					  "docker secret ls -q | xargs -r docker secret rm\n"
-					  "docker config ls -q | xargs -r docker config rm\n"
-					  "docker network prune -f\n"
-					  "docker volume ls -q | xargs -r docker volume rm\n");
-
-	command_result_release(&result);
-	return status ? -1 : 0;
-}
-
 const char *swarm_image(void)
 {
 	return image;
@@ -204,6 +190,31 @@ char *swarm_objects(const char *prefix)
 	objects = strdup(result.status ? result.errors : result.output);
 	command_result_release(&result);
 	return objects;
+}
+
+static bool is_swept_clean(void *data)
+{
+	struct command_result result = { 0 };
+	char *objects;
+	bool clean;
+
+	(void)data;
+	run_command(&result, "docker service ls -q | xargs -r docker service rm\n"
+			     "docker ps -aq | xargs -r docker rm -fv\n"
+			     "docker secret ls -q | xargs -r docker secret rm\n"
+			     "docker config ls -q | xargs -r docker config rm\n"
+			     "docker network prune -f\n"
+			     "docker volume ls -q | xargs -r docker volume rm\n");
+	command_result_release(&result);
+	objects = swarm_objects("");
+	clean = !*objects;
+	free(objects);
+	return clean;
+}
+
+int swarm_tear_down(void)
+{
+	return wait_until(is_swept_clean, NULL, 20000) ? 0 : -1;
 }
 
 static bool has_running_container(void *data)

@@ -1,0 +1,121 @@
+/* The engine goes away and comes back. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/harness.h"
+#include "swarm/fixture.h"
+
+#define APPS 6
+
+static void name_of(int number, char name[16])
+{
+	snprintf(name, 16, "app%d", number);
+}
+
+static void leave_dead_runs(void)
+{
+	char name[16];
+
+	swarm_new_lock_dir();
+	for (int i = 0; i < APPS; i++) {
+		name_of(i, name);
+		CU_ASSERT_TRUE(swarm_dead_run(name, "polite"));
+	}
+	CHECK_NUMBER(swarm_lockfiles(), APPS);
+}
+
+static void sweep_to_the_end(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	run_command(&result, JANITOR " sweep");
+	CHECK_STATUS(&result, 0);
+	CHECK_NOTHING_LEFT("");
+	CHECK_NUMBER(swarm_lockfiles(), 0);
+}
+
+static void test_engine_away(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	leave_dead_runs();
+	CHECK_NUMBER(swarm_engine("kill-engine"), 0);
+	run_command(&result, JANITOR " sweep");
+	CHECK_STATUS(&result, 69);
+	CU_ASSERT_PTR_NOT_NULL(strstr(result.errors, "docker.sock"));
+	CHECK_NUMBER(swarm_lockfiles(), APPS);
+	run_command(&result, JANITOR " run app0 -- true");
+	CHECK_STATUS(&result, 69);
+	CHECK_NUMBER(swarm_lockfiles(), APPS);
+
+	CHECK_NUMBER(swarm_engine("start-engine"), 0);
+	sweep_to_the_end();
+}
+
+static bool has_removed(void *data)
+{
+	(void)data;
+	return swarm_lockfiles() < APPS;
+}
+
+/* Invariant 3: what is still there still has its lockfile. */
+static void check_lockfiles_of_what_is_left(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	char name[16];
+
+	for (int i = 0; i < APPS; i++) {
+		char *objects;
+
+		name_of(i, name);
+		objects = swarm_objects(name);
+		run_command(&result, "test -e '%s'", swarm_lockfile(name));
+		if (*objects)
+			CHECK_STATUS(&result, 0);
+		free(objects);
+	}
+}
+
+static void end_in_mid_reap(const char *how, bool restart_at_once)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	struct process sweep;
+
+	leave_dead_runs();
+	process_start(&sweep, "exec " JANITOR " sweep --jobs 1");
+	CU_ASSERT_TRUE(wait_until(has_removed, NULL, 20000));
+	CHECK_NUMBER(swarm_engine(how), 0);
+	CU_ASSERT_TRUE(swarm_lockfiles() > 0);
+	if (restart_at_once)
+		CHECK_NUMBER(swarm_engine("start-engine"), 0);
+	process_wait(&sweep, 60000, &result);
+	if (result.status == 0)
+		CHECK_NUMBER(swarm_lockfiles(), 0);
+	else
+		CU_ASSERT_TRUE(result.status == 1 || result.status == 69);
+	if (!restart_at_once) {
+		CU_ASSERT_TRUE(result.status != 0);
+		CHECK_NUMBER(swarm_engine("start-engine"), 0);
+	}
+	check_lockfiles_of_what_is_left();
+	sweep_to_the_end();
+}
+
+static void test_killed_in_mid_reap(void)
+{
+	end_in_mid_reap("kill-engine", false);
+}
+
+static void test_restarted_in_mid_reap(void)
+{
+	end_in_mid_reap("stop-engine", true);
+}
+
+static const struct test tests[] = {
+	{ "no engine: 69, every lockfile stays, and the next sweep reaps", test_engine_away },
+	{ "the engine dies in mid-reap", test_killed_in_mid_reap },
+	{ "the engine is restarted in mid-reap", test_restarted_in_mid_reap },
+	{ NULL, NULL },
+};
+TEST_SUITE_WITH(swarm_engine_faults, tests, swarm_set_up, swarm_tear_down);

@@ -1,0 +1,159 @@
+/* Which of a real engine's objects are an app's, and which are not. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "harness/harness.h"
+#include "swarm/fixture.h"
+
+static bool is_ready(void *data)
+{
+	char *output = process_output(data);
+	bool ready = has_line(output, "ready");
+
+	free(output);
+	return ready;
+}
+
+/* Starts a run of the app whose command does `what` and then sleeps, and kills it once `what` is
+ * done. */
+static bool dead_run_of(const char *app, const char *options, const char *what)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	struct process run;
+	bool ready;
+
+	setenv("WHAT", what, 1);
+	process_start(&run,
+		      "exec " JANITOR
+		      " run %s %s -- sh -c 'set -e; eval \"$WHAT\"; echo ready; sleep 1000'",
+		      options, app);
+	ready = wait_until(is_ready, &run, 30000);
+	process_signal(&run, SIGKILL);
+	process_wait(&run, 10000, &result);
+	unsetenv("WHAT");
+	if (!ready)
+		fprintf(stderr, "\nrun of %s: %s\n", app, result.errors);
+	return ready;
+}
+
+static void sweep(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	run_command(&result, JANITOR " sweep");
+	CHECK_STATUS(&result, 0);
+	CHECK_NUMBER(swarm_lockfiles(), 0);
+}
+
+static void test_labelled_objects(const char *label)
+{
+	char what[1024];
+
+	snprintf(what, sizeof(what),
+		 "docker network create --label %s=shop shop_default\n"
+		 "docker volume create --label %s=shop shop_data\n"
+		 "docker run -d --name shop-web-1 --label %s=shop --network shop_default"
+		 " -v shop_data:/data -v /anonymous %s stubborn\n"
+		 "docker create --name shop-once-1 --label %s=shop -v shop_data:/data %s\n",
+		 label, label, label, swarm_image(), label, swarm_image());
+	swarm_new_lock_dir();
+	CU_ASSERT_TRUE(dead_run_of("shop", "", what));
+	sweep();
+	/* The anonymous volume has no name that tells: nothing at all may be there. */
+	CHECK_NOTHING_LEFT("");
+}
+
+static void test_compose(void)
+{
+	test_labelled_objects("com.docker.compose.project");
+}
+
+static void test_own_label(void)
+{
+	test_labelled_objects("ci-janitor.app");
+}
+
+static void test_recorded_stack(void)
+{
+	struct process run;
+
+	swarm_new_lock_dir();
+	CU_ASSERT_TRUE(swarm_run(&run, "shop.example.org", "storefront", "--stack storefront",
+				 swarm_stack_file("stubborn")));
+	process_signal(&run, SIGKILL);
+	CHECK_NUMBER(process_wait(&run, 10000, NULL), 128 + SIGKILL);
+	sweep();
+	CHECK_NOTHING_LEFT("");
+}
+
+static void test_unlabelled_secrets(void)
+{
+	swarm_new_lock_dir();
+	CU_ASSERT_TRUE(dead_run_of("shop", "",
+				   "echo 1 | docker secret create shop_password_v1 -\n"
+				   "echo 1 | docker config create shop_site_v1 -\n"
+				   "echo 1 | docker secret create shopping_list -\n"
+				   "echo 1 | docker secret create -l owner=me other_shop_key -\n"));
+	sweep();
+	CHECK_OBJECTS("", "secret other_shop_key\nsecret shopping_list\n");
+	CHECK_NUMBER(swarm_tear_down(), 0);
+}
+
+static void test_protected_objects(void)
+{
+	swarm_new_lock_dir();
+	CU_ASSERT_TRUE(dead_run_of(
+		"shop", "",
+		"own=com.docker.stack.namespace=shop keep=ci-janitor.protect=true\n"
+		"docker volume create --label $own shop_cache\n"
+		"docker volume create --label $own --label $keep shop_database\n"
+		"echo 1 | docker secret create --label $own --label $keep shop_master_key -\n"
+		"docker network create --label $own --label $keep shop_backbone\n"
+		"docker network create --label $own shop_front\n"));
+	sweep();
+	CHECK_OBJECTS("", "network shop_backbone\n"
+			  "secret shop_master_key\n"
+			  "volume shop_database\n");
+	CHECK_NUMBER(swarm_tear_down(), 0);
+}
+
+/* Names that only look alike: other stacks' objects, with and without labels, and plain ones. */
+static void test_neighbours(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *file = swarm_stack_file("stubborn");
+	char *before, *after;
+
+	swarm_new_lock_dir();
+	run_command(&result,
+		    "set -e\n" STACK_DEPLOY " %s shop_2\n" STACK_DEPLOY " %s shop-2\n"
+		    "echo 1 | docker secret create shop_2_password_v1 -\n"
+		    "echo 1 | docker secret create shop-2_password_v1 -\n"
+		    "docker volume create shop\n"
+		    "docker volume create shop_data_of_mine\n"
+		    "docker network create --driver overlay shop_external\n"
+		    "docker run -d --name shop_console %s stubborn\n",
+		    file, file, swarm_image());
+	CHECK_STATUS(&result, 0);
+	CU_ASSERT_TRUE(swarm_wait_for_container("shop_2"));
+	CU_ASSERT_TRUE(swarm_wait_for_container("shop-2"));
+	before = swarm_objects("");
+	CU_ASSERT_TRUE(swarm_dead_run("shop", "stubborn"));
+	sweep();
+	after = swarm_objects("");
+	CHECK_TEXT(after, before);
+	free(before);
+	free(after);
+	CHECK_NUMBER(swarm_tear_down(), 0);
+}
+
+static const struct test tests[] = {
+	{ "compose's containers, networks and volumes", test_compose },
+	{ "plain objects with ci-janitor.app", test_own_label },
+	{ "a recorded stack name that differs from the app's", test_recorded_stack },
+	{ "unlabelled secrets and configs by the stack's prefix", test_unlabelled_secrets },
+	{ "the protect label keeps", test_protected_objects },
+	{ "neighbours shop_2, shop-2 and plain objects stay", test_neighbours },
+	{ NULL, NULL },
+};
+TEST_SUITE_WITH(swarm_ownership, tests, swarm_set_up, swarm_tear_down);
