@@ -242,7 +242,7 @@ bool swarm_run(struct process *ret, const char *app, const char *stack, const ch
 	char *errors;
 
 	process_start(ret,
-		      "exec " JANITOR " run %s %s -- sh -c '" STACK_DEPLOY " %s %s && sleep 1000'",
+		      "exec " JANITOR " run %s %s -- sh -c '" STACK_DEPLOY " %s %s && sleep 120'",
 		      options, app, stack_file, stack);
 	if (swarm_wait_for_container(stack))
 		return true;

@@ -25,7 +25,7 @@ static bool dead_run_of(const char *app, const char *options, const char *what)
 	setenv("WHAT", what, 1);
 	process_start(&run,
 		      "exec " JANITOR
-		      " run %s %s -- sh -c 'set -e; eval \"$WHAT\"; echo ready; sleep 1000'",
+		      " run %s %s -- sh -c 'set -e; eval \"$WHAT\"; echo ready; sleep 120'",
 		      options, app);
 	ready = wait_until(is_ready, &run, 30000);
 	process_signal(&run, SIGKILL);

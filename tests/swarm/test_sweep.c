@@ -148,7 +148,7 @@ static void test_death_while_deploying(void)
 
 		process_start(&run,
 			      "exec " JANITOR " run racer -- sh -c '" STACK_DEPLOY
-			      " %s racer && sleep 1000'",
+			      " %s racer && sleep 120'",
 			      file);
 		usleep(100000 + round * 60000);
 		process_signal(&run, SIGKILL);
