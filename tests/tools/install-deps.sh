@@ -76,20 +76,20 @@ packages_for() { # COLUMN
 }
 
 # Up to Debian 12 and on Ubuntu, docker.io has the docker command in it, and there is no docker-cli.
-without_unknown() {
-	for package; do
+debian_packages() {
+	for package in $(packages_for 2); do
 		if [ "$package" != docker-cli ] || [ -n "$(apt-cache madison docker-cli)" ]; then
-			printf '%s ' "$package"
+			echo "$package"
 		else
-			printf 'docker.io '
+			echo docker.io
 		fi
-	done
+	done | sort -u | tr '\n' ' '
 }
 
 install_by_apt() {
 	if [ "$(id -u)" -ne 0 ]; then
 		die "missing: $(printf %s "$missing" | tr '\n' ' ')
-run: sudo apt-get update && sudo apt-get install --no-install-recommends $(packages_for 2)"
+run: sudo apt-get update && sudo apt-get install --no-install-recommends $(debian_packages)"
 	fi
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get -qq update >/dev/null
@@ -101,7 +101,7 @@ run: sudo apt-get update && sudo apt-get install --no-install-recommends $(packa
 		chmod 755 "$GUARD"
 	fi
 	# shellcheck disable=SC2046 # a list of words
-	set -- $(without_unknown $(packages_for 2))
+	set -- $(debian_packages)
 	echo "installing: $*"
 	log=$(mktemp)
 	if ! apt-get -qq -y --no-install-recommends install "$@" >"$log" 2>&1; then
