@@ -13,8 +13,8 @@
 #define ENGINE_SCRIPT SOURCE_DIR "/tests/fixture/engine.sh"
 #define ENGINE_START_MS 120000
 
-static char files_dir[512];
-static char engine_dir[sizeof(files_dir) + 16];
+static char engine_dir[512];
+static char files_dir[sizeof(engine_dir) + 16];
 static char image[128];
 static pid_t owner;
 
@@ -82,6 +82,10 @@ static void prepare_environment(void)
 	unsetenv("COMPOSE_PROJECT_NAME");
 	snprintf(value, sizeof(value), "unix://%s/docker.sock", engine_dir);
 	setenv("DOCKER_HOST", value, 1);
+	if (mkdir(files_dir, 0700)) {
+		perror(files_dir);
+		exit(EXIT_FAILURE);
+	}
 	snprintf(value, sizeof(value), "%s/empty.conf", files_dir);
 	setenv("CI_JANITOR_CONFIG", value, 1);
 	write_file("empty.conf", "");
@@ -93,18 +97,18 @@ static int start_engine(void)
 	struct command_result result = { 0 };
 	int status;
 
-	snprintf(files_dir, sizeof(files_dir), "%s", temp_dir());
-	/* Not below a temporary folder of the harness, which would remove the engine's files while
-	 * it runs: engine.sh removes them, also when this program is killed. */
-	snprintf(engine_dir, sizeof(engine_dir), "%s.engine", files_dir);
+	/* All in the engine's folder: engine.sh removes it even when this program is killed. */
+	snprintf(engine_dir, sizeof(engine_dir), "%s", temp_dir());
+	snprintf(files_dir, sizeof(files_dir), "%s/files", engine_dir);
 	owner = getpid();
 	atexit(stop_engine);
-	prepare_environment();
 	status = run_command_with(&result, NULL, ENGINE_START_MS,
 				  "ENGINE_OWNER=%d %s start '%s' && %s import-image '%s'", getpid(),
 				  ENGINE_SCRIPT, engine_dir, ENGINE_SCRIPT, engine_dir);
 	if (status)
 		fprintf(stderr, "unable to start an engine: %s\n", result.errors);
+	else
+		prepare_environment();
 	snprintf(image, sizeof(image), "%.*s", (int)strcspn(result.output, "\n"), result.output);
 	command_result_release(&result);
 	return status ? -1 : 0;
@@ -127,10 +131,16 @@ const char *swarm_image(void)
 
 const char *swarm_new_lock_dir(void)
 {
-	const char *dir = temp_dir();
+	static char path[sizeof(files_dir) + 16];
+	static unsigned number;
 
-	setenv("CI_JANITOR_LOCK_DIR", dir, 1);
-	return dir;
+	snprintf(path, sizeof(path), "%s/locks%u", files_dir, number++);
+	if (mkdir(path, 0700)) {
+		perror(path);
+		exit(EXIT_FAILURE);
+	}
+	setenv("CI_JANITOR_LOCK_DIR", path, 1);
+	return path;
 }
 
 const char *swarm_lockfile(const char *app)
