@@ -19,7 +19,7 @@ int swarm_set_up(void);
 /* Suite tear-down: whatever the suite left is removed, by docker. */
 int swarm_tear_down(void);
 
-/* For the begin of a test: a fresh, empty lock directory, in the environment as well. *
+/* For the begin of a test: a fresh, empty lock directory, in the environment as well. */
 const char *swarm_new_lock_dir(void);
 /* The path of the app's lockfile, as ci-janitor states it. Static storage. */
 const char *swarm_lockfile(const char *app);
