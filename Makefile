@@ -1,0 +1,109 @@
+# ci-janitor. `make`, `make install`, `make check`, `make demo`; `make help` lists the rest.
+#
+#	O=DIR			where objects and programs go (default: build)
+#	DEVELOPER=1		-Werror and more warnings
+#	SANITIZE=address,undefined
+#	V=1			show the commands
+
+VERSION	 := 0.1.0
+
+CC	 ?= cc
+PKG_CONFIG ?= pkg-config
+INSTALL	 ?= install
+PREFIX	 ?= /usr/local
+BINDIR	 ?= $(PREFIX)/bin
+DATADIR	 ?= $(PREFIX)/share
+SYSCONFDIR ?= /etc
+DESTDIR	 ?=
+O	 ?= build
+
+CFLAGS	 ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wformat=2 -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	    -Wpointer-arith -Wwrite-strings -Wundef -Wvla
+ifeq ($(DEVELOPER),1)
+WARNINGS += -Werror -Wconversion -Wno-sign-conversion -Wold-style-definition \
+	    -Wmissing-declarations -Wredundant-decls -Wnested-externs -Wswitch-enum \
+	    -Wimplicit-fallthrough -Wcast-qual
+endif
+HARDENING := -fPIE -fstack-protector-strong -fstack-clash-protection
+HARDENING_LD := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+ifeq ($(SANITIZE),)
+HARDENING += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+else
+HARDENING += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+HARDENING_LD += -fsanitize=$(SANITIZE)
+endif
+
+# libcurl and jansson are loaded at first use (include/base/library.h): headers only, no -l.
+LINKED	 := libcap-ng inih libmd
+LOADED	 := libcurl jansson
+TESTED	 := cunit
+
+# pkg-config is asked once, and not at all for targets that build nothing.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(LINKED) $(LOADED)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $$(shell $(PKG_CONFIG) --libs $(LINKED)) -ldl)$(PKG_LIBS)
+CUNIT_LIBS = $(eval CUNIT_LIBS := $$(shell $(PKG_CONFIG) --libs $(TESTED) jansson))$(CUNIT_LIBS)
+
+BASE_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DCI_JANITOR_VERSION='"$(VERSION)"' -Iinclude \
+	      $(WARNINGS) $(HARDENING) $(PKG_CFLAGS)
+SRC_CFLAGS  = $(BASE_CFLAGS) -include base/banned.h
+TEST_CFLAGS = $(BASE_CFLAGS) -Itests -DBUILD_DIR='"$(abspath $(O))"' \
+	      -DSOURCE_DIR='"$(CURDIR)"'
+
+ROOMS	 := base model kernel config lock engine reap run report commands
+SOURCES	 := $(foreach room,$(ROOMS),$(sort $(wildcard src/$(room)/*.c)))
+OBJECTS	 := $(SOURCES:%.c=$(O)/%.o)
+LIBRARY	 := $(O)/libci-janitor.a
+PROGRAM	 := $(O)/ci-janitor
+HARNESS	 := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard tests/harness/*.c)))
+LAYERS	 := unit kernel engine swarm
+TEST_PROGRAMS := $(LAYERS:%=$(O)/check-%)
+
+Q	 = $(if $(V),,@)
+say	 = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
+
+.PHONY: all
+all: $(PROGRAM)
+
+$(PROGRAM): $(O)/src/main.o $(LIBRARY)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(LIBRARY): $(OBJECTS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(O)/src/%.o: src/%.c $(O)/.flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SRC_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/tests/%.o: tests/%.c $(O)/.flags
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(TEST_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+# Other flags, other objects: a build with SANITIZE= after one without must not mix.
+.PHONY: FORCE
+$(O)/.flags: FORCE
+	$(Q)mkdir -p $(O)
+	$(Q)printf '%s\n' '$(CC) $(subst ','\'',$(SRC_CFLAGS) $(CFLAGS) $(CPPFLAGS))' >$@.new; \
+		if cmp -s $@.new $@; then rm -f $@.new; else mv $@.new $@; fi
+
+define test_layer
+$(O)/check-$(1): $(patsubst %.c,$(O)/%.o,$(sort $(wildcard tests/$(1)/*.c))) $(HARNESS) $(LIBRARY)
+	$$(call say,LINK,$$@)
+	$$(Q)$$(CC) $$(CFLAGS) $$(HARDENING_LD) $$(LDFLAGS) -o $$@ $$^ $$(PKG_LIBS) $$(CUNIT_LIBS)
+
+.PHONY: check-$(1)
+check-$(1): $(O)/check-$(1) $(PROGRAM)
+	$$(Q)$(O)/check-$(1)
+endef
+$(foreach layer,$(LAYERS),$(eval $(call test_layer,$(layer))))
+
+.PHONY: clean
+clean:
+	rm -rf $(O)
+
+-include $(OBJECTS:.o=.d) $(O)/src/main.d $(HARNESS:.o=.d)
+-include $(foreach layer,$(LAYERS),$(patsubst %.c,$(O)/%.d,$(wildcard tests/$(layer)/*.c)))

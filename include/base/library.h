@@ -1,0 +1,30 @@
+/*
+ * Libraries that a hot path doesn't need are loaded at first use, so that a sweep which finds
+ * nothing dead maps neither an HTTP nor a JSON library. A room that owns such a library keeps one
+ * table of the functions it uses:
+ *
+ *	LIBRARY_FUNCTION(json_loads);           // declares: static typeof(json_loads) *sym_json_loads
+ *	static const struct library_symbol symbols[] = { LIBRARY_SYMBOL(json_loads) };
+ *	library_load("libjansson.so.4", symbols, ARRAY_SIZE(symbols), err);
+ */
+#ifndef BASE_LIBRARY_H
+#define BASE_LIBRARY_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct library_symbol {
+	const char *name;
+	void **address; /* filled by library_load */
+};
+
+#define LIBRARY_FUNCTION(name) __typeof__(name) *sym_##name
+#define LIBRARY_SYMBOL(function) { #function, (void **)&sym_##function }
+
+/* Loads the library by its soname and fills the table. The library stays mapped for the life of
+ * the process. Fails with ERROR_SYSTEM naming the library and what is missing. */
+int library_load(const char *soname, const struct library_symbol *symbols, size_t count,
+		 struct error *err);
+
+#endif

@@ -1,0 +1,41 @@
+/* What the engine answered to one request: the words that the engine and reap rooms share. */
+#ifndef MODEL_ENGINE_ANSWER_H
+#define MODEL_ENGINE_ANSWER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "model/resource.h"
+
+/* The role of the answering node in a swarm. */
+enum swarm_role {
+	SWARM_NONE,    /* not in a swarm (or an engine without swarm): no swarm objects exist */
+	SWARM_MANAGER, /* active manager: swarm objects can be listed and removed */
+	SWARM_OTHER,   /* worker, locked, pending or broken: swarm objects may exist, unseen */
+};
+
+/* The answer classes of reaping.md. */
+enum engine_outcome {
+	ENGINE_DONE,	     /* list: complete; remove: 2xx */
+	ENGINE_ALREADY_GONE, /* remove: 404 */
+	ENGINE_IN_USE,	     /* 409, 400 "in use"/FailedPrecondition, 403 "active endpoints" */
+	ENGINE_NOT_NOW,	     /* 5xx that passes, and a dead, refused or missing socket */
+	ENGINE_NO_ANSWER,    /* sent, or partly sent, and no whole answer: it may still be executed */
+	ENGINE_REFUSED,	     /* anything else: trying again is no use */
+};
+
+/* Only objects with this label, where key is set; value NULL means any value. */
+struct label_filter {
+	const char *key;
+	const char *value;
+};
+
+struct engine_answer {
+	uint64_t cookie; /* the request's */
+	enum engine_outcome outcome;
+	struct resource_list list; /* of a list request with ENGINE_DONE; the receiver's to release */
+	struct error error;	   /* set unless ENGINE_DONE or ENGINE_ALREADY_GONE */
+};
+
+#endif

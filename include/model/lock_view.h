@@ -1,0 +1,29 @@
+/* One lockfile as `list` and `status` show it: a look that takes no lock. */
+#ifndef MODEL_LOCK_VIEW_H
+#define MODEL_LOCK_VIEW_H
+
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "model/record.h"
+
+enum lock_view_state {
+	LOCK_VIEW_FREE,	   /* no lockfile */
+	LOCK_VIEW_HELD,	   /* a live run, or another program, holds it */
+	LOCK_VIEW_REAPING, /* a janitor holds it */
+	LOCK_VIEW_DEAD,	   /* the lockfile is there and nobody holds it */
+	LOCK_VIEW_UNKNOWN, /* it could not be examined: see error */
+};
+
+struct lock_view {
+	struct app_hash hash;
+	enum lock_view_state state;
+	pid_t pid; /* of the process that the kernel names as holder; 0: not visible from here */
+	struct record record;
+	struct error error;
+};
+
+/* "free", "held", "reaping", "dead", "unknown" */
+const char *lock_view_state_name(enum lock_view_state state);
+
+#endif

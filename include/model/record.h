@@ -1,0 +1,51 @@
+/*
+ * The holder record: what a lockfile tells about its run. It informs people and helps fencing;
+ * it never decides life (lock-protocol.md, "The record"). Texts come from files and are hostile.
+ */
+#ifndef MODEL_RECORD_H
+#define MODEL_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "model/app.h"
+
+#define RECORD_TEXT_MAX 160 /* longest holder, URL or cgroup that is kept */
+#define RUN_ID_LENGTH 32    /* hex digits, random */
+
+enum run_phase {
+	RUN_PHASE_UNKNOWN,
+	RUN_PHASE_WAITING,
+	RUN_PHASE_FRESH_START,
+	RUN_PHASE_RUNNING,
+	RUN_PHASE_STOPPING,
+	RUN_PHASE_TEARDOWN,
+	RUN_PHASE_RELEASED,
+};
+#define RUN_PHASE_COUNT 7
+
+/* Empty texts and zero numbers mean: not stated. */
+struct record {
+	bool known; /* false: the file was empty, torn or foreign, and nothing below is set */
+	char app[APP_NAME_MAX + 1];
+	char stack[APP_NAME_MAX + 1];
+	char run_id[RUN_ID_LENGTH + 1];
+	char holder[RECORD_TEXT_MAX + 1];
+	char job_url[RECORD_TEXT_MAX + 1];
+	char host[65];
+	char boot_id[37];
+	char cgroup[RECORD_TEXT_MAX + 1]; /* the run's own, below the cgroup v2 mount */
+	pid_t pid;			  /* of the supervisor, in its own PID namespace */
+	uint64_t start_time;		  /* of that pid: /proc/PID/stat field 22, clock ticks since boot */
+	enum run_phase phase;
+	int64_t since;	  /* wall-clock second at which the lock was taken */
+	int64_t deadline; /* wall-clock second, 0: none */
+};
+
+/* "fresh-start", "running", ... */
+const char *run_phase_name(enum run_phase phase);
+/* RUN_PHASE_UNKNOWN for any other word. */
+enum run_phase run_phase_from_name(const char *name);
+
+#endif

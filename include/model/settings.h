@@ -1,0 +1,55 @@
+/* Everything that the configuration file can say. Defaults here, meanings in conf/ci-janitor.conf. */
+#ifndef MODEL_SETTINGS_H
+#define MODEL_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* A list of words, owned. */
+struct word_list {
+	char **words;
+	size_t count;
+};
+
+enum stack_name_rule { STACK_NAME_APP, STACK_NAME_DOTS_TO_UNDERSCORES };
+
+struct settings {
+	/* [lock] */
+	char *lock_dir;
+	struct word_list trusted_owners; /* user names or numbers besides root and the caller */
+	char *lock_group;		 /* NULL: lockfiles are 0600; else 0660 and this group */
+	/* [engine] */
+	char *engine_host; /* NULL: the built-in default */
+	int64_t connect_timeout_ms;
+	int64_t read_timeout_ms;
+	int64_t write_timeout_ms;
+	/* [app] */
+	struct word_list app_labels;  /* label keys whose value names the app or its stack */
+	struct word_list app_protect; /* globs of app names that are never run or reaped */
+	enum stack_name_rule stack_name;
+	/* [reap] */
+	int64_t jobs;		       /* apps worked on at once */
+	int64_t app_timeout_ms;	       /* one app's whole reap */
+	char *protect_label;	       /* "key=value": an object that carries it is never removed */
+	struct word_list protect;      /* globs of object names that are never removed */
+	struct word_list volume_drivers; /* volumes of other drivers are never removed */
+	/* [run] */
+	int64_t kill_grace_ms;
+	int64_t teardown_timeout_ms;
+};
+
+void settings_init(struct settings *settings); /* the defaults */
+void settings_release(struct settings *settings);
+
+void word_list_release(struct word_list *list);
+void word_list_append(struct word_list *list, const char *word, size_t length);
+/* Does fnmatch(3) match any of the globs? */
+bool word_list_matches(const struct word_list *globs, const char *text);
+bool word_list_contains(const struct word_list *list, const char *word);
+
+/* The app's stack name by the configured rule. */
+void settings_stack_name(const struct settings *settings, const char *app, char *ret, size_t size);
+
+#endif

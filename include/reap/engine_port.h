@@ -1,0 +1,24 @@
+/* The engine as the reap room sees it. Connected by the commands room, replaced by tests. The
+ * functions have the contracts of engine/engine.h. */
+#ifndef REAP_ENGINE_PORT_H
+#define REAP_ENGINE_PORT_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "model/engine_answer.h"
+#include "model/resource.h"
+
+struct engine_port {
+	void *engine;
+	int (*list)(void *engine, enum resource_kind kind, const struct label_filter *filter,
+		    uint64_t cookie, struct error *err);
+	int (*remove)(void *engine, const struct resource *resource, uint64_t cookie,
+		      struct error *err);
+	int (*refresh_role)(void *engine, uint64_t cookie, struct error *err);
+	int (*wait)(void *engine, int timeout_ms, struct engine_answer *ret, struct error *err);
+	enum swarm_role (*role)(void *engine);
+	const char *(*swarm_state)(void *engine); /* the engine's own word, for messages */
+};
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * The sweep (reaping.md, "Order of one sweep"): probe, keep the locks of the dead, fence, list, remove,
+ * verify, forget. The same code reaps one app for `reap` and for the start and end of a run.
+ */
+#ifndef REAP_SWEEP_H
+#define REAP_SWEEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "lock/app_lock.h"
+#include "model/result.h"
+#include "model/settings.h"
+#include "reap/engine_port.h"
+
+struct sweep_options {
+	const struct settings *settings;
+	bool dry_run;
+	int jobs;		/* apps worked on at once */
+	int64_t app_timeout_ms; /* each app's own deadline, from the moment its work begins */
+	int64_t timeout_ms;	/* of everything; CLOCK_NEVER: none */
+	int wake_fd;		/* readable: end between requests; -1: none */
+
+	/* Connects to the engine; called at most once, and only when there is something to reap. */
+	int (*connect)(void *data, struct engine_port *ret, struct error *err);
+	void *connect_data;
+
+	/* Called as each app is finished, after its lock was given up. Live apps are reported too. */
+	void (*on_result)(void *data, const struct app_result *result);
+	void *on_result_data;
+};
+
+/* An app whose lock the caller holds and hands over. */
+struct reap_target {
+	struct app_lock lock;
+	char app[APP_NAME_MAX + 1]; /* empty: only the hash is known */
+	struct record record;	    /* the dead holder's, for fencing and its stack name */
+	char extra_stack[APP_NAME_MAX + 1]; /* one more stack name that is the app's; may be empty */
+	bool created;	/* the lockfile was made by this very call: there was none */
+	bool for_run;	/* a fresh start: the lock and the lockfile stay, for the run that holds them */
+	bool settle;	/* requests of a janitor that died may still be under way */
+	bool no_fence;	/* the caller has fenced already, and is itself part of the run */
+};
+
+/* Probes every lockfile and reaps what is dead. Returns 0 with *ret filled: what could not be done
+ * is in it, and in the results. -1 with *err only when the lock directory can't be walked. */
+int reap_sweep(const struct lock_dir *dir, const struct sweep_options *options,
+	       struct sweep_result *ret, struct error *err);
+
+/* Reaps the targets, all at once; every lock is given up (or left to its run: see for_run). Adds to
+ * *result. */
+void reap_targets(const struct lock_dir *dir, struct reap_target *targets, size_t count,
+		  const struct sweep_options *options, struct sweep_result *result);
+
+/* The exit status of cli.md: 0, 1, or 69. */
+int sweep_exit_status(const struct sweep_result *result);
+
+#endif
