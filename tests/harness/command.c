@@ -171,7 +171,7 @@ bool process_is_running(const struct process *process)
 	return process->pid > 0 && !has_ended(process, 0);
 }
 
-int process_signal(const struct process *process, int signal)
+int background_signal(const struct process *process, int signal)
 {
 	return (int)syscall(SYS_pidfd_send_signal, process->pidfd, signal, NULL, 0);
 }

@@ -55,7 +55,7 @@ void process_start_with_pipe(struct process *ret, const char *format, ...)
 
 bool process_is_running(const struct process *process);
 /* To the leader only. Returns 0 or -1 with errno (ESRCH: it has ended). */
-int process_signal(const struct process *process, int signal);
+int background_signal(const struct process *process, int signal);
 /* Waits for the end, releases the process and returns its status as in command_result; when the
  * time runs out, SIGKILL goes to the group and -1 is returned. result may be NULL. */
 int process_wait(struct process *process, int64_t timeout_ms, struct command_result *result);

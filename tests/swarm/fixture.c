@@ -267,7 +267,7 @@ bool swarm_dead_run(const char *app, const char *manner)
 	struct process run;
 	bool deployed = swarm_run(&run, app, app, "", swarm_stack_file(manner));
 
-	process_signal(&run, SIGKILL);
+	background_signal(&run, SIGKILL);
 	return process_wait(&run, 10000, NULL) == 128 + SIGKILL && deployed;
 }
 

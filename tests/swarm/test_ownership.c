@@ -28,7 +28,7 @@ static bool dead_run_of(const char *app, const char *options, const char *what)
 		      " run %s %s -- sh -c 'set -e; eval \"$WHAT\"; echo ready; sleep 120'",
 		      options, app);
 	ready = wait_until(is_ready, &run, 30000);
-	process_signal(&run, SIGKILL);
+	background_signal(&run, SIGKILL);
 	process_wait(&run, 10000, &result);
 	unsetenv("WHAT");
 	if (!ready)
@@ -80,7 +80,7 @@ static void test_recorded_stack(void)
 	swarm_new_lock_dir();
 	CU_ASSERT_TRUE(swarm_run(&run, "shop.example.org", "storefront", "--stack storefront",
 				 swarm_stack_file("stubborn")));
-	process_signal(&run, SIGKILL);
+	background_signal(&run, SIGKILL);
 	CHECK_NUMBER(process_wait(&run, 10000, NULL), 128 + SIGKILL);
 	sweep();
 	CHECK_NOTHING_LEFT("");

@@ -59,7 +59,7 @@ static void test_killed_janitor(void)
 		CU_ASSERT_TRUE(swarm_dead_run("twice", "stubborn"));
 		process_start(&sweep, "exec " JANITOR " sweep");
 		usleep(5000 + round * 20000);
-		process_signal(&sweep, SIGKILL);
+		background_signal(&sweep, SIGKILL);
 		process_wait(&sweep, 10000, NULL);
 		run_command(&result, JANITOR " sweep");
 		CHECK_STATUS(&result, 0);

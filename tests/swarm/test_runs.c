@@ -40,7 +40,7 @@ static void test_sigterm_tears_down(void)
 
 	swarm_new_lock_dir();
 	CU_ASSERT_TRUE(swarm_run(&run, "told", "told", "", swarm_stack_file("stubborn")));
-	process_signal(&run, SIGTERM);
+	background_signal(&run, SIGTERM);
 	process_wait(&run, RUN_END_MS, &result);
 	CHECK_STATUS(&result, 143);
 	CHECK_NOTHING_LEFT("");

@@ -74,7 +74,7 @@ static void test_live_run_is_never_touched(void)
 	CHECK_NOTHING_LEFT("departed");
 	CU_ASSERT_TRUE(process_is_running(&run));
 	CHECK_NUMBER(swarm_lockfiles(), 1);
-	process_signal(&run, SIGTERM);
+	background_signal(&run, SIGTERM);
 	CHECK_NUMBER(process_wait(&run, 30000, NULL), 143);
 	CHECK_NOTHING_LEFT("");
 	free(before);
@@ -160,7 +160,7 @@ static void test_death_while_deploying(void)
 			      " %s racer && sleep 120'",
 			      file);
 		usleep(100000 + round * 60000);
-		process_signal(&run, SIGKILL);
+		background_signal(&run, SIGKILL);
 		CHECK_NUMBER(process_wait(&run, 10000, NULL), 128 + SIGKILL);
 		/* The first sweep may find the fresh start's own child still at work. */
 		CU_ASSERT_TRUE(wait_until(is_forgotten, NULL, 5000));
