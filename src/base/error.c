@@ -60,8 +60,12 @@ int error_add_context(struct error *err, const char *format, ...)
 	(void)vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
 	length = strlen(message);
-	(void)snprintf(message + length, sizeof(message) - length, ": %s", err->message);
-	memcpy(err->message, message, strlen(message) + 1);
+	(void)snprintf(message + length, sizeof(message) - length, ": ");
+	length = strlen(message);
+	/* what no longer fits is cut */
+	memmove(err->message + length, err->message, sizeof(err->message) - length);
+	err->message[sizeof(err->message) - 1] = '\0';
+	memcpy(err->message, message, length);
 	return -1;
 }
 
