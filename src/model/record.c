@@ -1,0 +1,23 @@
+#include "model/record.h"
+
+#include <string.h>
+
+static const char *const names[RUN_PHASE_COUNT] = {
+	[RUN_PHASE_UNKNOWN] = "unknown",	 [RUN_PHASE_WAITING] = "waiting",
+	[RUN_PHASE_FRESH_START] = "fresh-start", [RUN_PHASE_RUNNING] = "running",
+	[RUN_PHASE_STOPPING] = "stopping",	 [RUN_PHASE_TEARDOWN] = "teardown",
+	[RUN_PHASE_RELEASED] = "released",
+};
+
+const char *run_phase_name(enum run_phase phase)
+{
+	return names[phase];
+}
+
+enum run_phase run_phase_from_name(const char *name)
+{
+	for (int i = 0; i < RUN_PHASE_COUNT; i++)
+		if (!strcmp(name, names[i]))
+			return (enum run_phase)i;
+	return RUN_PHASE_UNKNOWN;
+}
