@@ -27,7 +27,8 @@ bool lock_trust_uid(const struct lock_trust *trust, uid_t uid);
 struct lock_dir {
 	int fd; /* O_DIRECTORY, close-on-exec */
 	dev_t device;
-	char *path; /* for messages */
+	bool other_devices; /* /proc/locks may name another device than stat(2) does (btrfs, overlayfs) */
+	char *path;	    /* for messages */
 	const struct lock_trust *trust;
 };
 

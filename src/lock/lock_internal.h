@@ -1,0 +1,46 @@
+/* What the files of the lock room share: vetting a lockfile, and proving that the path names it. */
+#ifndef LOCK_LOCK_INTERNAL_H
+#define LOCK_LOCK_INTERNAL_H
+
+#include <dirent.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "kernel/proc_locks.h"
+#include "lock/app_lock.h"
+#include "lock/lock_dir.h"
+
+/* Never creates (fs.protected_regular), never follows, never blocks on a FIFO. */
+#define LOCKFILE_OPEN_FLAGS (O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+
+/* Opens the lockfile with access O_RDWR or O_RDONLY and vets it. LOCK_FREE: it may be used, and
+ * *ret holds it, not locked. LOCK_GONE; LOCK_REPLACED: unlinked between open and fstat; -1:
+ * refused. */
+int lockfile_open(const struct lock_dir *dir, const struct app_hash *hash, int access,
+		  struct app_lock *ret, struct error *err);
+
+/* Invariant 4: LOCK_FREE when the path names the open inode, else LOCK_GONE, LOCK_REPLACED, or -1.
+ */
+int lockfile_identity(const struct lock_dir *dir, const struct app_lock *lock, struct error *err);
+
+/* flock(LOCK_EX|LOCK_NB), then the identity check. LOCK_HELD, or as lockfile_identity. */
+int lockfile_take(const struct lock_dir *dir, const struct app_lock *lock, struct error *err);
+
+/* Only a hint, so that its failure is none. */
+void lockfile_take_companion(const struct app_lock *lock, enum lock_role role);
+
+/* "unable to VERB lockfile DIR/NAME: reason of errnum" (ERROR_SYSTEM or ERROR_PERMISSION). */
+int lockfile_error(const struct lock_dir *dir, const struct app_hash *hash, int errnum,
+		   const char *verb, struct error *err);
+
+/* lock_dir_each with the directory entry. */
+int lock_dir_walk(const struct lock_dir *dir,
+		  int (*function)(const struct dirent *entry, const struct app_hash *hash,
+				  void *data),
+		  void *data, struct error *err);
+
+/* May a line of /proc/locks with this device mean a file in the directory? */
+bool lock_dir_may_have(const struct lock_dir *dir, dev_t device);
+
+#endif
