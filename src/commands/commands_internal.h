@@ -1,0 +1,63 @@
+/* What the command files give to the table. */
+#ifndef COMMANDS_INTERNAL_H
+#define COMMANDS_INTERNAL_H
+
+#include "commands/command.h"
+#include "engine/engine.h"
+#include "model/record.h"
+#include "reap/sweep.h"
+
+extern const struct option_spec no_options_table[];
+extern const struct option_spec sweep_options_table[];
+extern const struct option_spec reap_options_table[];
+extern const struct option_spec reap_held_options_table[];
+extern const struct option_spec run_options_table[];
+
+/* Each returns the exit status; operands are NULL-terminated. */
+int command_sweep(struct context *context, char **operands);
+int command_reap(struct context *context, char **operands);
+int command_reap_held(struct context *context, char **operands);
+int command_run(struct context *context, char **operands);
+int command_list(struct context *context, char **operands);
+int command_status(struct context *context, char **operands);
+int command_path(struct context *context, char **operands);
+
+/* engine_port.c: the engine as sweep_options.connect wants it. */
+struct engine_connection {
+	const struct settings *settings;
+	int jobs;
+	int wake_fd;
+	struct engine *engine; /* NULL until it was needed */
+	struct error error;    /* why the engine could not be used */
+};
+int engine_connect(void *connection, struct engine_port *ret, struct error *err);
+void engine_disconnect(struct engine_connection *connection);
+
+/* janitor.c: one sweep or reap as the commands share it. */
+struct janitor {
+	struct context *context;
+	struct engine_connection connection;
+	struct sweep_options options;
+	struct error report_error; /* the first output that failed */
+	int wake_fd;
+	int64_t began_ms;
+	bool show_live; /* and what was without work */
+};
+/* jobs and timeout_ms: negative for the settings' and for none. */
+int janitor_init(struct janitor *janitor, struct context *context, int64_t jobs, int64_t timeout_ms,
+		 bool dry_run, struct error *err);
+/* Reports the whole; returns the exit status. */
+int janitor_finish(struct janitor *janitor, const struct sweep_result *result);
+void janitor_release(struct janitor *janitor);
+/* Was the program told to end? */
+bool janitor_is_told(const struct janitor *janitor);
+
+/* holder.c */
+/* "github:<run id>:<attempt>" and the like from the CI's variables, else user@host:pid. Owned. */
+char *holder_id(void);
+/* The CI job's address, or NULL. Owned. */
+char *holder_job_url(void);
+/* This process as a janitor's record of the app. */
+void holder_record(const char *app, struct record *ret);
+
+#endif

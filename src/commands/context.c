@@ -1,0 +1,90 @@
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "commands/command.h"
+#include "config/config.h"
+#include "model/app.h"
+
+static const char *const colors[] = { "auto", "always", "never", NULL };
+
+struct global_options global_options;
+
+const struct option_spec global_option_table[] = {
+	{ "config", 'c', OPTION_TEXT, &global_options.config, "FILE",
+	  "read this configuration file instead of the default ones", 0, 0, NULL },
+	{ "lock-dir", 0, OPTION_TEXT, &global_options.lock_dir, "DIR",
+	  "the directory of the lockfiles", 0, 0, NULL },
+	{ "host", 'H', OPTION_HOST, &global_options.host, "URL",
+	  "the engine: unix:///PATH or tcp://HOST:PORT", 0, 0, NULL },
+	{ "json", 0, OPTION_FLAG, &global_options.json, NULL, "print JSON", 0, 0, NULL },
+	{ "quiet", 'q', OPTION_FLAG, &global_options.quiet, NULL,
+	  "print nothing but what needs attention", 0, 0, NULL },
+	{ "verbose", 'v', OPTION_FLAG, &global_options.verbose, NULL, "print more", 0, 0, NULL },
+	{ "color", 0, OPTION_CHOICE, &global_options.color, "WHEN", "auto, always or never", 0, 0,
+	  colors },
+	{ "version", 0, OPTION_FLAG, &global_options.version, NULL, "print the version", 0, 0,
+	  NULL },
+	{ "help", 'h', OPTION_FLAG, &global_options.help, NULL, "print this help", 0, 0, NULL },
+	OPTIONS_END,
+};
+
+/* An empty variable counts as none. */
+static const char *environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+static void override(char **setting, const char *option, const char *variable)
+{
+	const char *value = option ? option : environment(variable);
+
+	if (!value)
+		return;
+	free(*setting);
+	*setting = xstrdup(value);
+}
+
+int context_init(struct context *context, struct error *err)
+{
+	*context = (struct context){
+		.config = global_options.config ? global_options.config
+						: environment("CI_JANITOR_CONFIG"),
+		.report = { .out = stdout,
+			    .json = global_options.json,
+			    .quiet = global_options.quiet,
+			    .verbose = global_options.verbose },
+	};
+	settings_init(&context->settings);
+	if (config_load(&context->settings, context->config, err) < 0)
+		return -1;
+	override(&context->settings.lock_dir, global_options.lock_dir, "CI_JANITOR_LOCK_DIR");
+	override(&context->settings.engine_host, global_options.host, "DOCKER_HOST");
+	return lock_trust_init(&context->trust, &context->settings, err);
+}
+
+void context_release(struct context *context)
+{
+	lock_trust_release(&context->trust);
+	settings_release(&context->settings);
+}
+
+int command_fail(const struct error *err)
+{
+	log_error("%s", err->message);
+	return error_exit_status(err->kind);
+}
+
+int command_check_app(const struct context *context, const char *app, struct error *err)
+{
+	if (app_name_check(app, err) < 0)
+		return -1;
+	if (word_list_matches(&context->settings.app_protect, app))
+		return error_set(err, ERROR_PERMISSION,
+				 "%s is protected by the configuration ([app] protect): it is "
+				 "never run or reaped",
+				 app);
+	return 0;
+}

@@ -1,0 +1,85 @@
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "commands_internal.h"
+#include "kernel/signals.h"
+
+static bool is_idle(const struct app_result *result)
+{
+	return result->outcome == APP_LIVE || result->outcome == APP_REAPING ||
+	       result->outcome == APP_PROTECTED;
+}
+
+static void show(void *data, const struct app_result *result)
+{
+	struct janitor *janitor = data;
+	struct error err = { .kind = ERROR_NONE };
+
+	if (is_idle(result) && !janitor->show_live)
+		return;
+	if (report_app(&janitor->context->report, result, &err) < 0 &&
+	    janitor->report_error.kind == ERROR_NONE)
+		janitor->report_error = err;
+}
+
+int janitor_init(struct janitor *janitor, struct context *context, int64_t jobs, int64_t timeout_ms,
+		 bool dry_run, struct error *err)
+{
+	const struct settings *settings = &context->settings;
+	int wake_fd = signals_watch_termination(err);
+
+	if (wake_fd < 0)
+		return -1;
+	*janitor = (struct janitor){
+		.context = context,
+		.wake_fd = wake_fd,
+		.began_ms = clock_now_ms(),
+		.show_live = context->report.verbose || context->report.json,
+		.connection = { .settings = settings, .wake_fd = wake_fd },
+		.options = { .settings = settings,
+			     .dry_run = dry_run,
+			     .jobs = (int)(jobs > 0 ? jobs : settings->jobs),
+			     .app_timeout_ms = settings->app_timeout_ms,
+			     .timeout_ms = timeout_ms < 0 ? CLOCK_NEVER : timeout_ms,
+			     .wake_fd = wake_fd,
+			     .connect = engine_connect,
+			     .on_result = show },
+	};
+	janitor->connection.jobs = janitor->options.jobs;
+	janitor->options.connect_data = &janitor->connection;
+	janitor->options.on_result_data = janitor;
+	return 0;
+}
+
+int janitor_finish(struct janitor *janitor, const struct sweep_result *result)
+{
+	const struct report *report = &janitor->context->report;
+	struct error *err = &janitor->report_error;
+	int status = sweep_exit_status(result);
+
+	if (janitor->connection.error.kind != ERROR_NONE)
+		log_error("%s", janitor->connection.error.message);
+	if (err->kind == ERROR_NONE && report_summary(report, result, err) == 0)
+		(void)report_finish(report, err);
+	if (err->kind != ERROR_NONE) {
+		int failed = command_fail(err);
+
+		return status ? status : failed;
+	}
+	return status;
+}
+
+void janitor_release(struct janitor *janitor)
+{
+	engine_disconnect(&janitor->connection);
+	(void)close(janitor->wake_fd);
+}
+
+bool janitor_is_told(const struct janitor *janitor)
+{
+	struct pollfd wake = { .fd = janitor->wake_fd, .events = POLLIN };
+
+	return poll(&wake, 1, 0) > 0;
+}
