@@ -113,8 +113,9 @@ int main(int argc, char **argv)
 	if (status < 0)
 		return usage_error(command, &err);
 	status = status == 0 ? run(command, operands) : 0;
-	if (fflush(stdout) == 0 && !ferror(stdout))
+	/* A command that failed has said why. */
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || status)
 		return status;
 	log_error("unable to write the output");
-	return status ? status : error_exit_status(ERROR_SYSTEM);
+	return error_exit_status(ERROR_SYSTEM);
 }

@@ -54,7 +54,7 @@ static const struct option_spec *find_spec(const struct option_set *set, int val
 	if (value >= LONG_ONLY)
 		return set->specs[value - LONG_ONLY];
 	for (size_t i = 0; i < set->count; i++)
-		if (set->specs[i]->letter == value)
+		if (value && set->specs[i]->letter == value)
 			return set->specs[i];
 	return NULL;
 }

@@ -37,7 +37,7 @@ const struct option_spec reap_options_table[] = {
 /* The wait for one app's lock. */
 struct wait {
 	int64_t run_limit, janitor_limit, unnamed_limit;
-	bool killed;
+	pid_t killed; /* 0: none yet */
 };
 
 static void describe_holder(const struct app_lock *lock, struct text *text)
@@ -103,13 +103,14 @@ static int force(const char *app, const struct app_lock *lock, pid_t pid, struct
 				 "unable to force the run of %s: its process can't be seen from "
 				 "here",
 				 app);
+	/* Only the run that was there is forced: whoever came after it is not. */
+	if (wait->killed)
+		return wait->killed == pid ? 0 : refuse_held(app, lock, err);
 	killed = kill_holder(app, lock, pid, err);
-	if (killed < 0)
-		return -1;
-	if (killed && !wait->killed) {
-		wait->killed = true;
-		wait->run_limit = wait->unnamed_limit = clock_deadline(FORCE_LIMIT_MS);
-	}
+	if (killed <= 0)
+		return killed;
+	wait->killed = pid;
+	wait->run_limit = wait->unnamed_limit = clock_deadline(FORCE_LIMIT_MS);
 	return 0;
 }
 
