@@ -101,6 +101,36 @@ check-$(1): $(O)/check-$(1) $(PROGRAM)
 endef
 $(foreach layer,$(LAYERS),$(eval $(call test_layer,$(layer))))
 
+.PHONY: deps deps-test check check-layers check-headers demo install
+deps:
+	$(Q)tests/tools/install-deps.sh
+deps-test:
+	$(Q)tests/tools/install-deps.sh test
+
+check-layers:
+	$(Q)tests/tools/check-layers.sh && tests/tools/check-layers.sh self-test
+
+check-headers:
+	$(Q)CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' tests/tools/check-headers.sh
+
+# Makes of their own: only after the installation does pkg-config know the flags.
+check: deps-test
+	$(Q)$(MAKE) --no-print-directory check-layers check-headers
+	$(Q)set -e; for layer in $(LAYERS); do $(MAKE) --no-print-directory check-$$layer; done
+
+demo: deps-test
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)CC='$(CC)' tests/demo.sh $(PROGRAM)
+
+install: $(PROGRAM)
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DATADIR)/doc/ci-janitor
+	$(INSTALL) -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/ci-janitor
+	$(INSTALL) -m 644 README.md conf/ci-janitor.conf $(DESTDIR)$(DATADIR)/doc/ci-janitor
+
+.PHONY: help
+help:
+	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
+
 .PHONY: clean
 clean:
 	rm -rf $(O)

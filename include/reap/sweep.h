@@ -1,6 +1,7 @@
 /*
- * The sweep (reaping.md, "Order of one sweep"): probe, keep the locks of the dead, fence, list, remove,
- * verify, forget. The same code reaps one app for `reap` and for the start and end of a run.
+ * The sweep (reaping.md, "Order of one sweep"): probe, keep the locks of the dead, fence, list,
+ * remove, verify, forget. The same code reaps one app for `reap` and for the start and end of a
+ * run.
  */
 #ifndef REAP_SWEEP_H
 #define REAP_SWEEP_H
@@ -21,13 +22,15 @@ struct sweep_options {
 	int jobs;		/* apps worked on at once */
 	int64_t app_timeout_ms; /* each app's own deadline, from the moment its work begins */
 	int64_t timeout_ms;	/* of everything; CLOCK_NEVER: none */
+	bool name_live;		/* report live apps, too, which costs a second look at each */
 	int wake_fd;		/* readable: end between requests; -1: none */
 
 	/* Connects to the engine; called at most once, and only when there is something to reap. */
 	int (*connect)(void *data, struct engine_port *ret, struct error *err);
 	void *connect_data;
 
-	/* Called as each app is finished, after its lock was given up. Live apps are reported too. */
+	/* Called as each app is finished, after its lock was given up. Live apps are reported too.
+	 */
 	void (*on_result)(void *data, const struct app_result *result);
 	void *on_result_data;
 };
@@ -37,11 +40,13 @@ struct reap_target {
 	struct app_lock lock;
 	char app[APP_NAME_MAX + 1]; /* empty: only the hash is known */
 	struct record record;	    /* the dead holder's, for fencing and its stack name */
-	char extra_stack[APP_NAME_MAX + 1]; /* one more stack name that is the app's; may be empty */
-	bool created;	/* the lockfile was made by this very call: there was none */
-	bool for_run;	/* a fresh start: the lock and the lockfile stay, for the run that holds them */
-	bool settle;	/* requests of a janitor that died may still be under way */
-	bool no_fence;	/* the caller has fenced already, and is itself part of the run */
+	char extra_stack[APP_NAME_MAX +
+			 1]; /* one more stack name that is the app's; may be empty */
+	bool created;	     /* the lockfile was made by this very call: there was none */
+	bool for_run;  /* a fresh start: the lock and the lockfile stay, for the run that holds them
+			*/
+	bool settle;   /* requests of a janitor that died may still be under way */
+	bool no_fence; /* the caller has fenced already, and is itself part of the run */
 };
 
 /* Probes every lockfile and reaps what is dead. Returns 0 with *ret filled: what could not be done

@@ -248,6 +248,7 @@ static int reap(struct janitor *janitor, const struct lock_dir *dir, char **apps
 
 		if (is_repeated(apps, i))
 			continue;
+		result.locks++;
 		if (prepare(janitor, dir, apps[i], &targets[count], &err) == 0) {
 			count++;
 			continue;

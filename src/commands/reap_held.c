@@ -68,7 +68,8 @@ static int prepare(const struct lock_dir *dir, const char *app, struct reap_targ
 {
 	*ret = (struct reap_target){
 		.lock = APP_LOCK_NONE,
-		.created = given.created,
+		/* By the teardown the lockfile stands for all that the run has made. */
+		.created = is_fresh() && given.created,
 		.for_run = is_fresh(),
 		.settle = is_fresh() && !given.created,
 		.no_fence = !is_fresh(),

@@ -1,0 +1,65 @@
+/*
+ * Which object belongs to which app (reaping.md): a pure function of an object, the known apps and
+ * the settings. An object is an app's when a label of it states a name that hashes to the app's
+ * lockfile, or states the app's stack name. What a live app claims, too, is kept.
+ */
+#ifndef REAP_OWNERSHIP_H
+#define REAP_OWNERSHIP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "model/app.h"
+#include "model/resource.h"
+#include "model/settings.h"
+
+#define OWNER_STACKS 3
+#define OWNER_NOBODY ((size_t)-1)
+
+/* One app that is known by a lockfile. */
+struct owner {
+	struct app_hash hash;
+	char app[APP_NAME_MAX + 1]; /* may be empty */
+	char stacks[OWNER_STACKS]
+		   [APP_NAME_MAX + 1]; /* stack names besides the app's; may be empty */
+	size_t job; /* the caller's number for a dead app whose lock it holds; OWNER_NOBODY: not
+		       ours */
+};
+
+struct owner_stack {
+	const char *stack;
+	size_t owner;
+};
+
+struct owner_list {
+	struct owner *items;
+	size_t count;
+	size_t capacity;
+	struct owner_stack *stacks; /* index made by owner_list_sort */
+	size_t stack_count;
+};
+
+struct owner *owner_list_append(struct owner_list *list);
+void owner_add_stack(struct owner *owner, const char *stack);
+/* Makes the list ready for ownership_judge; appends move owners afterwards. */
+void owner_list_sort(struct owner_list *list);
+void owner_list_release(struct owner_list *list);
+
+enum ownership {
+	OWNERSHIP_NONE,	    /* of none of the dead apps */
+	OWNERSHIP_OURS,	    /* of the dead app `job`: to be removed */
+	OWNERSHIP_KEPT,	    /* of `job` by its labels, and kept for `reason` */
+	OWNERSHIP_DOUBTFUL, /* likewise, and `job` can't be called clean while it is there */
+};
+
+struct ownership_verdict {
+	enum ownership what;
+	size_t job;
+	char rule[320];	  /* "key=value" */
+	char reason[256]; /* with KEPT and DOUBTFUL */
+};
+
+void ownership_judge(const struct resource *resource, const struct owner_list *owners,
+		     const struct settings *settings, struct ownership_verdict *ret);
+
+#endif

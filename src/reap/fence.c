@@ -1,0 +1,102 @@
+/* Fencing: what a dead run left running is killed before anything is listed (run.md). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "kernel/cgroup.h"
+#include "kernel/marked.h"
+#include "kernel/process.h"
+#include "reap_internal.h"
+
+#define FENCE_POLL_MS 5
+
+/* The kernel that the run lived under is gone, and everything with it; or nothing identifies it. */
+static bool nothing_can_live(const struct record *record)
+{
+	char boot_id[BOOT_ID_SIZE];
+
+	if (!record->run_id[0])
+		return true;
+	return record->boot_id[0] && process_boot_id(boot_id) == 0 &&
+	       strcmp(boot_id, record->boot_id) != 0;
+}
+
+static void fenced(struct job *job, uint32_t number)
+{
+	const struct record *record = &job->target->record;
+
+	if (record->cgroup[0])
+		cgroup_remove(record->cgroup, record->run_id);
+	job->state = JOB_LISTING;
+	job->wants_after = number;
+	job->not_before = 0;
+}
+
+/* Members of the run's cgroup before this pass, 0: proven empty; -1: not to be known. */
+static int kill_group(struct job *job)
+{
+	const struct record *record = &job->target->record;
+
+	if (!record->cgroup[0])
+		return 0;
+	/* A path that this run could not have made, or no cgroup mount here: the marker decides. */
+	if (!cgroup_path_is_ours(record->cgroup, record->run_id))
+		return 0;
+	return cgroup_kill(record->cgroup, record->run_id, &job->last_error);
+}
+
+static void pass_done(struct job *job, uint32_t number, int members, size_t marked)
+{
+	size_t alive = members > 0 ? (size_t)members : 0;
+
+	if (alive < marked)
+		alive = marked;
+	if (job->result.killed < alive)
+		job->result.killed = alive;
+	if (alive == 0) {
+		fenced(job, number);
+		return;
+	}
+	(void)error_set(&job->last_error, ERROR_SYSTEM,
+			"unable to kill what still runs of the run: %zu processes are alive",
+			alive);
+	job->not_before = clock_now_ms() + FENCE_POLL_MS;
+}
+
+void fence_step(struct reaper *reaper)
+{
+	CLEANUP_FREE const char **ids = xcalloc(reaper->job_count, sizeof(*ids));
+	CLEANUP_FREE struct job **jobs = xcalloc(reaper->job_count, sizeof(*jobs));
+	CLEANUP_FREE int *members = xcalloc(reaper->job_count, sizeof(*members));
+	CLEANUP_FREE size_t *marked = xcalloc(reaper->job_count, sizeof(*marked));
+	struct error err = { .kind = ERROR_NONE };
+	int64_t now = clock_now_ms();
+	size_t count = 0;
+
+	for (size_t i = 0; i < reaper->job_count; i++) {
+		struct job *job = &reaper->jobs[i];
+
+		if (job->state != JOB_FENCE || job->not_before > now)
+			continue;
+		if (nothing_can_live(&job->target->record)) {
+			fenced(job, reaper->look.number);
+			continue;
+		}
+		jobs[count] = job;
+		members[count] = kill_group(job);
+		ids[count++] = job->target->record.run_id;
+	}
+	if (!count)
+		return;
+	if (marked_kill(ids, count, marked, &err) < 0) {
+		for (size_t i = 0; i < count; i++) {
+			jobs[i]->last_error = err;
+			jobs[i]->not_before = now + FENCE_POLL_MS;
+		}
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		pass_done(jobs[i], reaper->look.number, members[i], marked[i]);
+}

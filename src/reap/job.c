@@ -1,0 +1,180 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "reap_internal.h"
+
+void job_init(struct reaper *reaper, struct job *job, struct reap_target *target)
+{
+	int64_t now = clock_now_ms();
+
+	*job = (struct job){
+		.target = target,
+		.state = JOB_FENCE,
+		.began_at = now,
+		.deadline = clock_deadline(reaper->options->app_timeout_ms),
+		.clean_listings_needed = target->settle ? 2 : 1,
+		.result = { .hash = target->lock.hash },
+	};
+	(void)snprintf(job->result.app, sizeof(job->result.app), "%s", target->app);
+	if (target->no_fence || reaper->options->dry_run || !target->record.known) {
+		job->state = JOB_LISTING;
+		job->wants_after = reaper->look.number;
+	}
+}
+
+void job_release(struct job *job)
+{
+	for (size_t i = 0; i < job->item_count; i++)
+		resource_release(&job->items[i].resource);
+	free(job->items);
+	for (size_t i = 0; i < job->service_count; i++)
+		free(job->service_ids[i]);
+	free(job->service_ids);
+	app_result_release(&job->result);
+}
+
+static void count_result(struct sweep_result *total, const struct app_result *result)
+{
+	for (size_t i = 0; i < result->action_count; i++)
+		if (result->actions[i].outcome == ACTION_REMOVED ||
+		    result->actions[i].outcome == ACTION_ALREADY_GONE)
+			total->removed++;
+	total->killed += result->killed;
+	if (result->outcome == APP_REAPED)
+		total->reaped++;
+	else if (result->outcome == APP_LEFT)
+		total->left++;
+	if (result->error.kind == ERROR_UNREACHABLE)
+		total->engine_unreachable = true;
+}
+
+static bool anything_was_done(const struct job *job)
+{
+	return job->result.action_count > 0 || job->result.killed > 0;
+}
+
+/* The lockfile goes only with what is verified gone. A lockfile that this very call made, for an
+ * app of which nothing was seen, is no to-do entry either. */
+static void give_up_lock(struct reaper *reaper, struct job *job)
+{
+	struct reap_target *target = job->target;
+	bool nothing = target->created && !anything_was_done(job);
+	struct error err = { .kind = ERROR_NONE };
+
+	if (target->for_run)
+		return;
+	if (job->result.outcome != APP_REAPED && !(target->created && reaper->options->dry_run) &&
+	    !nothing) {
+		app_lock_release(&target->lock);
+		return;
+	}
+	if (app_lock_forget(reaper->dir, &target->lock, &err) < 0) {
+		job->result.outcome = APP_LEFT;
+		job->result.error = err;
+	}
+}
+
+void job_finish(struct reaper *reaper, struct job *job, const struct error *err)
+{
+	struct app_result *result = &job->result;
+
+	for (size_t i = 0; i < job->item_count; i++)
+		if (err && job->items[i].state != ITEM_FINISHED &&
+		    result->actions[job->items[i].action].outcome == ACTION_PLANNED)
+			action_set_outcome(&result->actions[job->items[i].action], ACTION_FAILED,
+					   err->message);
+	if (err)
+		result->error = *err;
+	result->outcome = err ? APP_LEFT : reaper->options->dry_run ? APP_PLANNED : APP_REAPED;
+	result->matched_nothing = !err && result->action_count == 0;
+	result->took_ms = clock_now_ms() - job->began_at;
+	give_up_lock(reaper, job);
+	count_result(reaper->result, result);
+	job->state = JOB_DONE;
+	reaper->unfinished--;
+	if (reaper->options->on_result)
+		reaper->options->on_result(reaper->options->on_result_data, result);
+}
+
+bool job_owns_service(const struct job *job, const char *service_id)
+{
+	for (size_t i = 0; i < job->service_count; i++)
+		if (!strcmp(job->service_ids[i], service_id))
+			return true;
+	return false;
+}
+
+void job_add_service(struct job *job, const char *service_id)
+{
+	if (job_owns_service(job, service_id))
+		return;
+	job->service_ids = xgrow(job->service_ids, &job->service_capacity, job->service_count + 1,
+				 sizeof(*job->service_ids));
+	job->service_ids[job->service_count++] = xstrdup(service_id);
+}
+
+struct item *job_find_item(struct job *job, const struct resource *resource)
+{
+	for (size_t i = 0; i < job->item_count; i++)
+		if (job->items[i].resource.kind == resource->kind &&
+		    !strcmp(job->items[i].resource.id, resource->id))
+			return &job->items[i];
+	return NULL;
+}
+
+static enum job_stage stage_of(enum resource_kind kind)
+{
+	switch (kind) {
+	case RESOURCE_SERVICE:
+		return STAGE_SERVICES;
+	case RESOURCE_CONTAINER:
+	case RESOURCE_SECRET:
+	case RESOURCE_CONFIG:
+	case RESOURCE_TASK:
+		return STAGE_CONTAINERS;
+	case RESOURCE_NETWORK:
+	case RESOURCE_VOLUME:
+		break;
+	}
+	return STAGE_REST;
+}
+
+void job_add_item(struct job *job, const struct resource *resource, const char *rule)
+{
+	struct item *item = job_find_item(job, resource);
+
+	/* Listed again: the removal was accepted and is not carried out yet, or it failed. */
+	if (item && item->state != ITEM_SENT)
+		item->state = ITEM_WAITING;
+	if (item) {
+		item->listed = true;
+		return;
+	}
+	job->items =
+		xgrow(job->items, &job->item_capacity, job->item_count + 1, sizeof(*job->items));
+	item = &job->items[job->item_count++];
+	memset(item, 0, sizeof(*item));
+	resource_copy(resource, &item->resource);
+	item->stage = stage_of(resource->kind);
+	item->listed = true;
+	item->action = job->result.action_count;
+	(void)app_result_add(&job->result, resource->kind, resource->id, resource->name, rule);
+}
+
+void job_add_kept(struct job *job, const struct resource *resource, const char *rule,
+		  const char *reason)
+{
+	struct action *action;
+
+	for (size_t i = 0; i < job->result.action_count; i++) {
+		action = &job->result.actions[i];
+		if (action->kind == resource->kind && action->id &&
+		    !strcmp(action->id, resource->id) && action->outcome == ACTION_KEPT)
+			return;
+	}
+	action = app_result_add(&job->result, resource->kind, resource->id, resource->name, rule);
+	action_set_outcome(action, ACTION_KEPT, reason);
+}

@@ -1,0 +1,271 @@
+/* A listing becomes, for each job that waited for it, the list of what is still to be removed. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "lock/lock_look.h"
+#include "reap_internal.h"
+
+#define SETTLE_MS 250
+#define BARRIER_MS 25
+
+static bool waits_for(const struct job *job, const struct look *look)
+{
+	if (look->number <= job->wants_after)
+		return false;
+	return job->state == JOB_BARRIER ||
+	       (job->state == JOB_LISTING && look->scope == LOOK_WORLD);
+}
+
+static void add_stacks(struct owner *owner, const struct record *record,
+		       const struct settings *settings)
+{
+	char stack[APP_NAME_MAX + 1];
+
+	if (record->known && record->stack[0])
+		owner_add_stack(owner, record->stack);
+	if (!owner->app[0])
+		return;
+	settings_stack_name(settings, owner->app, stack, sizeof(stack));
+	owner_add_stack(owner, stack);
+}
+
+static void add_jobs(struct reaper *reaper, struct owner_list *owners)
+{
+	for (size_t i = 0; i < reaper->job_count; i++) {
+		const struct reap_target *target = reaper->jobs[i].target;
+		struct owner *owner;
+
+		if (reaper->jobs[i].state == JOB_DONE)
+			continue;
+		owner = owner_list_append(owners);
+		owner->job = i;
+		owner->hash = target->lock.hash;
+		(void)snprintf(owner->app, sizeof(owner->app), "%s", target->app);
+		add_stacks(owner, &target->record, reaper->options->settings);
+		owner_add_stack(owner, target->extra_stack);
+	}
+}
+
+struct other_locks {
+	struct reaper *reaper;
+	struct owner_list *owners;
+	size_t ours;
+};
+
+static int add_other(const struct app_hash *hash, void *data)
+{
+	struct other_locks *others = data;
+	struct lock_view view;
+	struct owner *owner;
+
+	for (size_t i = 0; i < others->ours; i++)
+		if (app_hash_equal(hash, &others->owners->items[i].hash))
+			return 0;
+	lock_look(others->reaper->dir, hash, NULL, &view);
+	owner = owner_list_append(others->owners);
+	owner->hash = *hash;
+	if (view.record.known) {
+		(void)snprintf(owner->app, sizeof(owner->app), "%s", view.record.app);
+		add_stacks(owner, &view.record, others->reaper->options->settings);
+	}
+	return 0;
+}
+
+/* Who else has a lockfile is read after the listing: a run writes its record before it makes
+ * anything, so whoever made a listed object has stated its claim by now. */
+static int collect_owners(struct reaper *reaper, struct owner_list *ret, struct error *err)
+{
+	struct other_locks others = { .reaper = reaper, .owners = ret };
+
+	add_jobs(reaper, ret);
+	others.ours = ret->count;
+	if (lock_dir_each(reaper->dir, add_other, &others, err) < 0)
+		return -1;
+	owner_list_sort(ret);
+	return 0;
+}
+
+/* A lockfile whose record is lost gets its app's name from the engine. */
+static void learn_name(struct job *job, const char *rule)
+{
+	const char *name = strchr(rule, '=');
+	struct app_hash hash;
+
+	if (job->result.app[0] || !name || !app_name_is_valid(name + 1))
+		return;
+	hash = app_hash_of(name + 1);
+	if (app_hash_equal(&hash, &job->result.hash))
+		(void)snprintf(job->result.app, sizeof(job->result.app), "%s", name + 1);
+}
+
+static bool may_start_a_container(const struct resource *task)
+{
+	static const char *const states[] = { "new", "pending", "assigned", "accepted",
+					      "preparing" };
+
+	for (size_t i = 0; task->state && i < ARRAY_SIZE(states); i++)
+		if (!strcmp(task->state, states[i]))
+			return true;
+	return false;
+}
+
+static void take(struct job *job, const struct resource *resource, const char *rule)
+{
+	if (resource->kind == RESOURCE_TASK) {
+		job->coming += may_start_a_container(resource);
+		return;
+	}
+	if (resource->kind == RESOURCE_SERVICE)
+		job_add_service(job, resource->id);
+	job_add_item(job, resource, rule);
+}
+
+/* Containers and tasks of a plain service carry no label of the app, but name their service. */
+static struct job *job_by_service(struct reaper *reaper, const struct resource *resource)
+{
+	if (!resource->service_id || resource->malformed ||
+	    (resource->kind != RESOURCE_TASK && resource->kind != RESOURCE_CONTAINER))
+		return NULL;
+	for (size_t i = 0; i < reaper->job_count; i++)
+		if (job_owns_service(&reaper->jobs[i], resource->service_id))
+			return &reaper->jobs[i];
+	return NULL;
+}
+
+static void give(struct reaper *reaper, const struct look *look, const struct owner_list *owners,
+		 const struct resource *resource)
+{
+	struct ownership_verdict verdict;
+	struct job *job;
+
+	ownership_judge(resource, owners, reaper->options->settings, &verdict);
+	if (verdict.what == OWNERSHIP_NONE) {
+		job = job_by_service(reaper, resource);
+		if (job && waits_for(job, look))
+			take(job, resource, "of the app's service");
+		return;
+	}
+	job = &reaper->jobs[verdict.job];
+	if (!waits_for(job, look))
+		return;
+	learn_name(job, verdict.rule);
+	if (verdict.what == OWNERSHIP_OURS) {
+		take(job, resource, verdict.rule);
+	} else if (verdict.what == OWNERSHIP_KEPT) {
+		if (resource->kind != RESOURCE_TASK)
+			job_add_kept(job, resource, verdict.rule, verdict.reason);
+	} else if (resource->kind != RESOURCE_TASK) {
+		job->doubtful++;
+		(void)error_set(&job->last_error, ERROR_ENGINE, "unable to judge %s %s: %s",
+				resource_kind_name(resource->kind), resource->id, verdict.reason);
+	}
+}
+
+static size_t count_waiting(const struct job *job, size_t *ret_refused)
+{
+	size_t waiting = 0;
+
+	*ret_refused = 0;
+	for (size_t i = 0; i < job->item_count; i++)
+		if (job->items[i].listed && job->items[i].state == ITEM_WAITING) {
+			waiting++;
+			*ret_refused += job->items[i].refused;
+		}
+	return waiting;
+}
+
+static void look_again(struct job *job, const struct look *look, int64_t in_ms)
+{
+	job->wants_after = look->number;
+	job->not_before = clock_now_ms() + in_ms;
+}
+
+/* What was on the list and is not on the engine any more went without our seeing the answer. */
+static void strike_vanished(struct job *job)
+{
+	for (size_t i = 0; i < job->item_count; i++) {
+		struct item *item = &job->items[i];
+
+		if (item->listed || item->state == ITEM_SENT || item->state == ITEM_FINISHED)
+			continue;
+		item->state = ITEM_FINISHED;
+		action_set_outcome(&job->result.actions[item->action], ACTION_ALREADY_GONE, NULL);
+	}
+}
+
+static void after_world(struct reaper *reaper, struct job *job, const struct look *look)
+{
+	size_t refused, waiting;
+
+	strike_vanished(job);
+	waiting = count_waiting(job, &refused);
+	if (reaper->options->dry_run) {
+		job_finish(reaper, job, NULL);
+	} else if (waiting && refused == waiting) {
+		job_finish(reaper, job, &job->last_error);
+	} else if (waiting || job->coming) {
+		job->state = JOB_READY;
+		if (job->target->settle)
+			job->clean_listings_needed = 2;
+	} else if (job->doubtful) {
+		look_again(job, look, SETTLE_MS);
+	} else if (--job->clean_listings_needed > 0) {
+		look_again(job, look, SETTLE_MS);
+	} else {
+		job_finish(reaper, job, NULL);
+	}
+}
+
+static void after_barrier(struct reaper *reaper, struct job *job, const struct look *look)
+{
+	size_t refused;
+
+	if (count_waiting(job, &refused)) {
+		job->state = JOB_REMOVING;
+		job->stage = STAGE_CONTAINERS;
+		job->stage_since = clock_now_ms();
+	} else if (job->coming) {
+		look_again(job, look, BARRIER_MS);
+	} else {
+		remove_after_barrier(reaper, job);
+	}
+}
+
+void plan_apply(struct reaper *reaper, const struct look *look)
+{
+	CLEANUP(owner_list_release) struct owner_list owners = { 0 };
+	struct error err = { .kind = ERROR_NONE };
+
+	if (collect_owners(reaper, &owners, &err) < 0) {
+		for (size_t i = 0; i < reaper->job_count; i++)
+			if (waits_for(&reaper->jobs[i], look))
+				job_finish(reaper, &reaper->jobs[i], &err);
+		return;
+	}
+	for (size_t i = 0; i < reaper->job_count; i++) {
+		struct job *job = &reaper->jobs[i];
+
+		if (!waits_for(job, look))
+			continue;
+		job->coming = job->doubtful = 0;
+		for (size_t k = 0; k < job->item_count; k++)
+			job->items[k].listed = false;
+	}
+	/* Services first: what names a service is joined by it. */
+	for (int services = 1; services >= 0; services--)
+		for (size_t i = 0; i < look->found.count; i++)
+			if ((look->found.items[i].kind == RESOURCE_SERVICE) == services)
+				give(reaper, look, &owners, &look->found.items[i]);
+	for (size_t i = 0; i < reaper->job_count; i++) {
+		struct job *job = &reaper->jobs[i];
+
+		if (!waits_for(job, look))
+			continue;
+		if (job->state == JOB_BARRIER)
+			after_barrier(reaper, job, look);
+		else
+			after_world(reaper, job, look);
+	}
+}

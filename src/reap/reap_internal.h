@@ -1,0 +1,125 @@
+/* One sweep at work: its apps as jobs, each a small state machine, and the listings they share.
+ *
+ *	FENCE -> LISTING -> READY -> REMOVING -> BARRIER -> REMOVING -> LISTING ... -> DONE
+ *
+ * A job is done when a listing that began after its last removal shows nothing of its app. */
+#ifndef REAP_REAP_INTERNAL_H
+#define REAP_REAP_INTERNAL_H
+
+#include "reap/ownership.h"
+#include "reap/sweep.h"
+
+enum job_state {
+	JOB_FENCE,    /* processes of the dead run are being killed */
+	JOB_LISTING,  /* waits for a complete listing that is numbered above `wants_after` */
+	JOB_READY,    /* knows what to remove, waits for its turn */
+	JOB_REMOVING, /* removals of `stage` are under way */
+	JOB_BARRIER,  /* waits until no task of the app can start a container any more */
+	JOB_DONE,
+};
+
+/* The order in which kinds go. */
+enum job_stage { STAGE_SERVICES, STAGE_CONTAINERS, STAGE_REST, STAGE_COUNT };
+
+enum item_state { ITEM_WAITING, ITEM_SENT, ITEM_FINISHED, ITEM_FAILED };
+
+/* One object on its way out. */
+struct item {
+	struct resource resource;
+	size_t action; /* its line in the result */
+	enum job_stage stage;
+	enum item_state state;
+	bool listed;  /* in the newest complete listing */
+	bool refused; /* trying again is no use */
+	int64_t retry_at;
+	int64_t backoff_ms;
+};
+
+struct job {
+	struct reap_target *target;
+	struct app_result result;
+	enum job_state state;
+	int64_t began_at;
+	int64_t deadline;
+	int64_t not_before;   /* of the next step in FENCE, LISTING and BARRIER */
+	uint32_t wants_after; /* only a listing with a higher number counts */
+	int64_t slot_since;
+	int64_t stage_since;
+	enum job_stage stage;
+	struct item *items;
+	size_t item_count;
+	size_t item_capacity;
+	char **service_ids; /* every service of the app that was seen: its tasks and containers are
+			       too */
+	size_t service_count;
+	size_t service_capacity;
+	size_t coming; /* tasks that may still start a container, by the last listing */
+	size_t doubtful;
+	int clean_listings_needed;
+	struct error last_error;
+};
+
+enum look_scope { LOOK_BARRIER, LOOK_WORLD };
+
+/* A listing under way, shared by all jobs that wait for one. */
+struct look {
+	bool running;
+	bool failed;
+	enum look_scope scope;
+	int step;
+	size_t in_flight;
+	int64_t began_at;
+	int64_t not_before;
+	uint32_t number;
+	struct resource_list found;
+	struct error error;
+};
+
+struct reaper {
+	const struct lock_dir *dir;
+	const struct sweep_options *options;
+	struct sweep_result *result;
+	struct engine_port port;
+	bool connected;
+	struct error connect_error;
+	struct job *jobs;
+	size_t job_count;
+	uint32_t first_number; /* of this batch's jobs in cookies: late answers to an earlier batch
+				  fall out */
+	size_t unfinished;
+	int64_t deadline;
+	struct look look;
+};
+
+#define COOKIE_LOOK UINT32_MAX
+
+/* job.c */
+void job_init(struct reaper *reaper, struct job *job, struct reap_target *target);
+void job_release(struct job *job);
+/* Ends the job; err NULL: reaped (or planned). Gives the lock up as its target says. */
+void job_finish(struct reaper *reaper, struct job *job, const struct error *err);
+bool job_owns_service(const struct job *job, const char *service_id);
+void job_add_service(struct job *job, const char *service_id);
+/* Puts the object on the job's list unless it is there. */
+void job_add_item(struct job *job, const struct resource *resource, const char *rule);
+void job_add_kept(struct job *job, const struct resource *resource, const char *rule,
+		  const char *reason);
+struct item *job_find_item(struct job *job, const struct resource *resource);
+
+/* fence.c: one pass for all jobs in JOB_FENCE whose time it is. */
+void fence_step(struct reaper *reaper);
+
+/* look.c */
+void look_start_if_wanted(struct reaper *reaper);
+void look_answer(struct reaper *reaper, struct engine_answer *answer);
+
+/* plan.c: a finished listing is given to the jobs that wait for it. */
+void plan_apply(struct reaper *reaper, const struct look *look);
+
+/* remove.c */
+void remove_step(struct reaper *reaper, struct job *job);
+void remove_answer(struct reaper *reaper, struct job *job, struct item *item,
+		   const struct engine_answer *answer);
+void remove_after_barrier(struct reaper *reaper, struct job *job);
+
+#endif
