@@ -45,6 +45,7 @@ int janitor_init(struct janitor *janitor, struct context *context, int64_t jobs,
 			     .app_timeout_ms = settings->app_timeout_ms,
 			     .timeout_ms = timeout_ms < 0 ? CLOCK_NEVER : timeout_ms,
 			     .wake_fd = wake_fd,
+			     .name_live = context->report.verbose || context->report.json,
 			     .connect = engine_connect,
 			     .on_result = show },
 	};

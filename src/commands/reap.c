@@ -211,6 +211,7 @@ static int refuse(struct janitor *janitor, const char *app, const struct error *
 {
 	struct app_result left = { .hash = app_hash_of(app), .error = *err };
 
+	result->locks++;
 	if (err->kind == ERROR_HELD) {
 		left.outcome = APP_LIVE;
 		result->live++;
@@ -248,7 +249,6 @@ static int reap(struct janitor *janitor, const struct lock_dir *dir, char **apps
 
 		if (is_repeated(apps, i))
 			continue;
-		result.locks++;
 		if (prepare(janitor, dir, apps[i], &targets[count], &err) == 0) {
 			count++;
 			continue;
