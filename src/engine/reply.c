@@ -21,6 +21,7 @@ static const struct rule {
 	{ 400, "in use", ENGINE_IN_USE },
 	{ 400, "FailedPrecondition", ENGINE_IN_USE },
 	{ 403, "active endpoints", ENGINE_IN_USE },
+	{ 500, "not found", ENGINE_NOT_NOW }, /* an overlay whose other half is still there */
 	{ 500, "leader", ENGINE_NOT_NOW },
 	{ 500, "DeadlineExceeded", ENGINE_NOT_NOW },
 	{ 500, "deadline exceeded", ENGINE_NOT_NOW },
