@@ -62,4 +62,11 @@ struct ownership_verdict {
 void ownership_judge(const struct resource *resource, const struct owner_list *owners,
 		     const struct settings *settings, struct ownership_verdict *ret);
 
+/* Does any label of the object state an app, known or not? */
+bool ownership_is_stated(const struct resource *resource, const struct settings *settings);
+
+/* Is the object protected by label or by name, whoever owns it? The reason is written then. */
+bool ownership_is_protected(const struct resource *resource, const struct settings *settings,
+			    char *reason, size_t size);
+
 #endif

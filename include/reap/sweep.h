@@ -45,7 +45,6 @@ struct reap_target {
 	bool created;	     /* the lockfile was made by this very call: there was none */
 	bool for_run;  /* a fresh start: the lock and the lockfile stay, for the run that holds them
 			*/
-	bool settle;   /* requests of a janitor that died may still be under way */
 	bool no_fence; /* the caller has fenced already, and is itself part of the run */
 };
 

@@ -71,7 +71,6 @@ static int prepare(const struct lock_dir *dir, const char *app, struct reap_targ
 		/* By the teardown the lockfile stands for all that the run has made. */
 		.created = is_fresh() && given.created,
 		.for_run = is_fresh(),
-		.settle = is_fresh() && !given.created,
 		.no_fence = !is_fresh(),
 	};
 	(void)snprintf(ret->app, sizeof(ret->app), "%s", app);

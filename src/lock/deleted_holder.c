@@ -148,10 +148,39 @@ static int account_for_entry(const struct dirent *entry, const struct app_hash *
 	return 0;
 }
 
+static bool same_mount_namespace(pid_t pid)
+{
+	char path[64], own[64], other[64];
+	ssize_t own_length, other_length;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
+	own_length = readlink("/proc/self/ns/mnt", own, sizeof(own));
+	other_length = readlink(path, other, sizeof(other));
+	return own_length > 0 && own_length == other_length &&
+	       !memcmp(own, other, (size_t)own_length);
+}
+
+/* Is the parent directory in a descriptor's link text certainly another one than ours? In another
+ * mount namespace the text may name any directory of our view, and ours by any name. */
+static bool is_elsewhere(const struct search *search, pid_t pid, const char *parent)
+{
+	struct statx there, ours;
+
+	if (!same_mount_namespace(pid))
+		return false;
+	if (statx(AT_FDCWD, parent, AT_STATX_DONT_SYNC, STATX_INO, &there) < 0)
+		/* A removed directory; ours may be one, too. */
+		return errno == ENOENT && strcmp(parent, search->dir->path) != 0;
+	if (statx(search->dir->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &ours) < 0)
+		return false;
+	return there.stx_ino != ours.stx_ino || there.stx_dev_major != ours.stx_dev_major ||
+	       there.stx_dev_minor != ours.stx_dev_minor;
+}
+
 enum owner { OWNER_UNKNOWN, OWNER_OTHER, OWNER_APP };
 
-/* A file born by O_TMPFILE shows as "/#INODE (deleted)", whatever it was linked to: the record says
- * whose it is. Closing a second descriptor of our own would drop our companion lock. */
+/* A file born by O_TMPFILE shows as "DIR/#INODE (deleted)", whatever it was linked to: the record
+ * says whose it is. Closing a second descriptor of our own would drop our companion lock. */
 static enum owner owner_by_record(const struct search *search, pid_t pid, int pid_fds,
 				  const char *number)
 {
@@ -180,7 +209,8 @@ static enum owner owner_of(const struct search *search, pid_t pid, int pid_fds, 
 	char link[4096];
 	ssize_t length = readlinkat(pid_fds, number, link, sizeof(link) - 1);
 	size_t ending = strlen(search->ending);
-	const char *base;
+	bool named;
+	char *base;
 
 	if (length < 0)
 		return OWNER_UNKNOWN;
@@ -188,10 +218,14 @@ static enum owner owner_of(const struct search *search, pid_t pid, int pid_fds, 
 	    makedev(status->stx_dev_major, status->stx_dev_minor) != search->dir->device)
 		return OWNER_OTHER;
 	link[length] = '\0';
-	if ((size_t)length >= ending && !strcmp(link + length - ending, search->ending))
-		return OWNER_APP;
+	named = (size_t)length >= ending && !strcmp(link + length - ending, search->ending);
 	base = strrchr(link, '/');
-	return base && base[1] == '#' ? owner_by_record(search, pid, pid_fds, number) : OWNER_OTHER;
+	if (!base || (!named && base[1] != '#'))
+		return OWNER_OTHER;
+	*base = '\0';
+	if (is_elsewhere(search, pid, base == link ? "/" : link))
+		return OWNER_OTHER;
+	return named ? OWNER_APP : owner_by_record(search, pid, pid_fds, number);
 }
 
 static void look_at_descriptor(struct search *search, pid_t pid, int pid_fds, const char *number)

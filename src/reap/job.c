@@ -6,6 +6,15 @@
 #include "base/memory.h"
 #include "reap_internal.h"
 
+/* A janitor, or the run's own teardown, had begun to remove and died: requests that it sent may
+ * still be executed. Who begins writes the phase first (remove.c). */
+static bool may_have_late_requests(const struct reap_target *target)
+{
+	if (target->created || target->no_fence)
+		return false;
+	return !target->record.known || target->record.phase == RUN_PHASE_TEARDOWN;
+}
+
 void job_init(struct reaper *reaper, struct job *job, struct reap_target *target)
 {
 	int64_t now = clock_now_ms();
@@ -15,11 +24,13 @@ void job_init(struct reaper *reaper, struct job *job, struct reap_target *target
 		.state = JOB_FENCE,
 		.began_at = now,
 		.deadline = clock_deadline(reaper->options->app_timeout_ms),
-		.clean_listings_needed = target->settle ? 2 : 1,
+		.settle = may_have_late_requests(target),
 		.result = { .hash = target->lock.hash },
 	};
 	(void)snprintf(job->result.app, sizeof(job->result.app), "%s", target->app);
-	if (target->no_fence || reaper->options->dry_run || !target->record.known) {
+	job->clean_listings_needed = job->settle ? 2 : 1;
+	if (target->no_fence || target->created || reaper->options->dry_run ||
+	    !target->record.known) {
 		job->state = JOB_LISTING;
 		job->wants_after = reaper->look.number;
 	}
@@ -30,9 +41,8 @@ void job_release(struct job *job)
 	for (size_t i = 0; i < job->item_count; i++)
 		resource_release(&job->items[i].resource);
 	free(job->items);
-	for (size_t i = 0; i < job->service_count; i++)
-		free(job->service_ids[i]);
-	free(job->service_ids);
+	word_list_release(&job->services);
+	word_list_release(&job->kept_services);
 	app_result_release(&job->result);
 }
 
@@ -99,21 +109,10 @@ void job_finish(struct reaper *reaper, struct job *job, const struct error *err)
 		reaper->options->on_result(reaper->options->on_result_data, result);
 }
 
-bool job_owns_service(const struct job *job, const char *service_id)
+void job_add_service(struct word_list *services, const char *service_id)
 {
-	for (size_t i = 0; i < job->service_count; i++)
-		if (!strcmp(job->service_ids[i], service_id))
-			return true;
-	return false;
-}
-
-void job_add_service(struct job *job, const char *service_id)
-{
-	if (job_owns_service(job, service_id))
-		return;
-	job->service_ids = xgrow(job->service_ids, &job->service_capacity, job->service_count + 1,
-				 sizeof(*job->service_ids));
-	job->service_ids[job->service_count++] = xstrdup(service_id);
+	if (!word_list_contains(services, service_id))
+		word_list_append(services, service_id, strlen(service_id));
 }
 
 struct item *job_find_item(struct job *job, const struct resource *resource)

@@ -142,20 +142,36 @@ static bool is_builtin_network(const struct resource *resource)
 	return false;
 }
 
+bool ownership_is_stated(const struct resource *resource, const struct settings *settings)
+{
+	for (size_t i = 0; i < resource->label_count; i++)
+		if (word_list_contains(&settings->app_labels, resource->labels[i].key))
+			return true;
+	return false;
+}
+
+bool ownership_is_protected(const struct resource *resource, const struct settings *settings,
+			    char *reason, size_t size)
+{
+	if (is_protected_by_label(resource, settings->protect_label))
+		(void)snprintf(reason, size, "protected by the label %s", settings->protect_label);
+	else if (word_list_matches(&settings->protect, resource->name ? resource->name : ""))
+		(void)snprintf(reason, size, "protected by [reap] protect");
+	else
+		return false;
+	return true;
+}
+
 /* Why the object must stay although its labels name a dead app; false: no reason. */
 static bool reason_to_keep(const struct resource *resource, const struct claims *claims,
 			   const struct settings *settings, char *reason, size_t size)
 {
-	const char *name = resource->name ? resource->name : "";
-
 	if (claims->other)
 		(void)snprintf(reason, size, "app %s, which is not dead, claims it too",
 			       claims->other->app[0] ? claims->other->app
 						     : claims->other->hash.hex);
-	else if (is_protected_by_label(resource, settings->protect_label))
-		(void)snprintf(reason, size, "protected by the label %s", settings->protect_label);
-	else if (word_list_matches(&settings->protect, name))
-		(void)snprintf(reason, size, "protected by [reap] protect");
+	else if (ownership_is_protected(resource, settings, reason, size))
+		return true;
 	else if (word_list_matches(&settings->app_protect, claims->label->value))
 		(void)snprintf(reason, size, "protected by [app] protect");
 	else if (resource->kind == RESOURCE_NETWORK && is_builtin_network(resource))

@@ -118,49 +118,72 @@ static void take(struct job *job, const struct resource *resource, const char *r
 		return;
 	}
 	if (resource->kind == RESOURCE_SERVICE)
-		job_add_service(job, resource->id);
+		job_add_service(&job->services, resource->id);
 	job_add_item(job, resource, rule);
 }
 
 /* Containers and tasks of a plain service carry no label of the app, but name their service. */
 static struct job *job_by_service(struct reaper *reaper, const struct resource *resource)
 {
-	if (!resource->service_id || resource->malformed ||
-	    (resource->kind != RESOURCE_TASK && resource->kind != RESOURCE_CONTAINER))
+	if (!resource->service_id || resource->malformed)
 		return NULL;
 	for (size_t i = 0; i < reaper->job_count; i++)
-		if (job_owns_service(&reaper->jobs[i], resource->service_id))
+		if (word_list_contains(&reaper->jobs[i].services, resource->service_id))
 			return &reaper->jobs[i];
 	return NULL;
+}
+
+static void keep(struct job *job, const struct resource *resource, const char *rule,
+		 const char *reason)
+{
+	if (resource->kind == RESOURCE_SERVICE)
+		job_add_service(&job->kept_services, resource->id);
+	if (resource->kind != RESOURCE_TASK)
+		job_add_kept(job, resource, rule, reason);
+}
+
+static void doubt(struct job *job, const struct resource *resource, const char *reason)
+{
+	if (resource->kind == RESOURCE_TASK)
+		return;
+	job->doubtful++;
+	(void)error_set(&job->last_error, ERROR_ENGINE, "unable to judge %s %s: %s",
+			resource_kind_name(resource->kind), resource->id, reason);
 }
 
 static void give(struct reaper *reaper, const struct look *look, const struct owner_list *owners,
 		 const struct resource *resource)
 {
+	const struct settings *settings = reaper->options->settings;
 	struct ownership_verdict verdict;
 	struct job *job;
 
-	ownership_judge(resource, owners, reaper->options->settings, &verdict);
+	ownership_judge(resource, owners, settings, &verdict);
 	if (verdict.what == OWNERSHIP_NONE) {
 		job = job_by_service(reaper, resource);
-		if (job && waits_for(job, look))
-			take(job, resource, "of the app's service");
-		return;
+		if (!job || !waits_for(job, look) || ownership_is_stated(resource, settings))
+			return;
+		(void)snprintf(verdict.rule, sizeof(verdict.rule), "of the app's service %s",
+			       resource->service_id);
+		verdict.what = ownership_is_protected(resource, settings, verdict.reason,
+						      sizeof(verdict.reason))
+				       ? OWNERSHIP_KEPT
+				       : OWNERSHIP_OURS;
+	} else {
+		job = &reaper->jobs[verdict.job];
+		if (!waits_for(job, look))
+			return;
+		learn_name(job, verdict.rule);
 	}
-	job = &reaper->jobs[verdict.job];
-	if (!waits_for(job, look))
-		return;
-	learn_name(job, verdict.rule);
-	if (verdict.what == OWNERSHIP_OURS) {
+	if (verdict.what == OWNERSHIP_KEPT)
+		keep(job, resource, verdict.rule, verdict.reason);
+	else if (verdict.what == OWNERSHIP_DOUBTFUL)
+		doubt(job, resource, verdict.reason);
+	else if (resource->service_id &&
+		 word_list_contains(&job->kept_services, resource->service_id))
+		keep(job, resource, verdict.rule, "its service is kept");
+	else
 		take(job, resource, verdict.rule);
-	} else if (verdict.what == OWNERSHIP_KEPT) {
-		if (resource->kind != RESOURCE_TASK)
-			job_add_kept(job, resource, verdict.rule, verdict.reason);
-	} else if (resource->kind != RESOURCE_TASK) {
-		job->doubtful++;
-		(void)error_set(&job->last_error, ERROR_ENGINE, "unable to judge %s %s: %s",
-				resource_kind_name(resource->kind), resource->id, verdict.reason);
-	}
 }
 
 static size_t count_waiting(const struct job *job, size_t *ret_refused)
@@ -207,7 +230,7 @@ static void after_world(struct reaper *reaper, struct job *job, const struct loo
 		job_finish(reaper, job, &job->last_error);
 	} else if (waiting || job->coming) {
 		job->state = JOB_READY;
-		if (job->target->settle)
+		if (job->settle)
 			job->clean_listings_needed = 2;
 	} else if (job->doubtful) {
 		look_again(job, look, SETTLE_MS);

@@ -49,12 +49,12 @@ struct job {
 	struct item *items;
 	size_t item_count;
 	size_t item_capacity;
-	char **service_ids; /* every service of the app that was seen: its tasks and containers are
-			       too */
-	size_t service_count;
-	size_t service_capacity;
+	struct word_list services;	/* ids of every service of the app that was seen */
+	struct word_list kept_services; /* those of them that are protected */
 	size_t coming; /* tasks that may still start a container, by the last listing */
 	size_t doubtful;
+	bool settle; /* requests of a janitor that died may still be under way */
+	bool begun;  /* the record says that removal has begun */
 	int clean_listings_needed;
 	struct error last_error;
 };
@@ -98,8 +98,7 @@ void job_init(struct reaper *reaper, struct job *job, struct reap_target *target
 void job_release(struct job *job);
 /* Ends the job; err NULL: reaped (or planned). Gives the lock up as its target says. */
 void job_finish(struct reaper *reaper, struct job *job, const struct error *err);
-bool job_owns_service(const struct job *job, const char *service_id);
-void job_add_service(struct job *job, const char *service_id);
+void job_add_service(struct word_list *services, const char *service_id);
 /* Puts the object on the job's list unless it is there. */
 void job_add_item(struct job *job, const struct resource *resource, const char *rule);
 void job_add_kept(struct job *job, const struct resource *resource, const char *rule,

@@ -79,7 +79,7 @@ static void leave_stage(struct reaper *reaper, struct job *job, int64_t now)
 			enter(job, STAGE_CONTAINERS, now);
 		break;
 	case STAGE_CONTAINERS:
-		if (job->service_count || job->coming) {
+		if (job->services.count || job->coming) {
 			job->state = JOB_BARRIER;
 			job->wants_after = reaper->look.number;
 			job->not_before = 0;
@@ -100,10 +100,28 @@ void remove_after_barrier(struct reaper *reaper, struct job *job)
 	remove_step(reaper, job);
 }
 
+/* Says in the record that removals are under way, before the first is sent: whoever finds the lock
+ * dead after us knows that he must let late ones settle. Without a record he does so anyway. */
+static int begin(struct job *job, struct error *err)
+{
+	struct record *record = &job->target->record;
+
+	if (job->begun || !record->known || record->phase == RUN_PHASE_TEARDOWN)
+		return 0;
+	record->phase = RUN_PHASE_TEARDOWN;
+	job->begun = true;
+	return app_lock_write_record(&job->target->lock, record, err);
+}
+
 void remove_step(struct reaper *reaper, struct job *job)
 {
 	int64_t now = clock_now_ms();
+	struct error err = { .kind = ERROR_NONE };
 
+	if (job->state == JOB_READY && begin(job, &err) < 0) {
+		job_finish(reaper, job, &err);
+		return;
+	}
 	if (job->state == JOB_READY) {
 		job->slot_since = now;
 		job->deadline = clock_deadline(reaper->options->app_timeout_ms);

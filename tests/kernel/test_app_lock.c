@@ -345,6 +345,43 @@ static void test_deleted_holder(void)
 	fixture_close(&fixture);
 }
 
+static void check_found(const struct lock_fixture *fixture, pid_t holder)
+{
+	pid_t seen = 0;
+
+	CHECK_NUMBER(lock_find_deleted_holder(&fixture->dir, &fixture->hash, NULL, &seen, NULL),
+		     holder != 0);
+	CHECK_NUMBER(seen, holder);
+}
+
+/* Two lock directories on one file system, and the same app in both. */
+static void test_deleted_holder_elsewhere(void)
+{
+	struct lock_fixture here = fixture_open("shop"), there = fixture_open("shop");
+	struct app_lock lock = APP_LOCK_NONE;
+	bool created;
+	pid_t holder;
+
+	CHECK_NUMBER(here.dir.device, there.dir.device);
+	for (int by_name = 0; by_name < 2; by_name++) {
+		if (by_name) { /* the holder opens what is there */
+			CHECK_NUMBER(fixture_try(&there, &lock, &created), LOCK_FREE);
+			app_lock_release(&lock);
+		}
+		holder = fixture_start_holder(&there, LOCK_ROLE_RUN);
+		check_found(&here, 0); /* one born without a name says "(deleted)" even now */
+		CHECK_NUMBER(unlinkat(there.dir.fd, there.name, 0), 0);
+		check_found(&here, 0);
+		check_found(&there, holder);
+		fixture_stop_holder(holder);
+	}
+	holder = fixture_start_holder(&there, LOCK_ROLE_RUN);
+	fixture_close(&there); /* removes the directory */
+	check_found(&here, 0);
+	fixture_stop_holder(holder);
+	fixture_close(&here);
+}
+
 static const struct test tests[] = {
 	{ "born locked, described, and 0600", test_birth_with_record },
 	{ "one holder; held, free and gone", test_one_holder },
@@ -356,6 +393,7 @@ static const struct test tests[] = {
 	{ "a configured group", test_group },
 	{ "looks that disturb nobody", test_looks },
 	{ "the holder of a deleted lockfile", test_deleted_holder },
+	{ "a deleted lockfile of another directory", test_deleted_holder_elsewhere },
 	{ NULL, NULL },
 };
 TEST_SUITE(app_lock, tests)

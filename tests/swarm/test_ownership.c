@@ -86,19 +86,6 @@ static void test_recorded_stack(void)
 	CHECK_NOTHING_LEFT("");
 }
 
-static void test_unlabelled_secrets(void)
-{
-	swarm_new_lock_dir();
-	CU_ASSERT_TRUE(dead_run_of("shop", "",
-				   "echo 1 | docker secret create shop_password_v1 -\n"
-				   "echo 1 | docker config create shop_site_v1 -\n"
-				   "echo 1 | docker secret create shopping_list -\n"
-				   "echo 1 | docker secret create -l owner=me other_shop_key -\n"));
-	sweep();
-	CHECK_OBJECTS("", "secret other_shop_key\nsecret shopping_list\n");
-	CHECK_NUMBER(swarm_tear_down(), 0);
-}
-
 static void test_protected_objects(void)
 {
 	swarm_new_lock_dir();
@@ -151,7 +138,6 @@ static const struct test tests[] = {
 	{ "compose's containers, networks and volumes", test_compose },
 	{ "plain objects with ci-janitor.app", test_own_label },
 	{ "a recorded stack name that differs from the app's", test_recorded_stack },
-	{ "unlabelled secrets and configs by the stack's prefix", test_unlabelled_secrets },
 	{ "the protect label keeps", test_protected_objects },
 	{ "neighbours shop_2, shop-2 and plain objects stay", test_neighbours },
 	{ NULL, NULL },
