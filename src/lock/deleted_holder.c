@@ -3,8 +3,7 @@
  *
  *	held flocks on the directory's device
  *	  - those whose inode a lockfile in the directory accounts for      -> not deleted
- *	  = candidates: seen in /proc/PID/fd of the noted pid, then of all  -> explained: ours or
- *not
+ *	  = candidates: seen in /proc/PID/fd of the noted pid, then of all  -> ours, or explained
  *	  - those that are no longer held
  *	  = not explained: unknown, keep
  *

@@ -6,13 +6,14 @@
 #include "base/memory.h"
 #include "reap_internal.h"
 
-/* A janitor, or the run's own teardown, had begun to remove and died: requests that it sent may
- * still be executed. Who begins writes the phase first (remove.c). */
+/* A janitor, or the run's own fresh start or teardown, may have begun to remove and died: requests
+ * that it sent may still be executed. Who begins writes the phase first (remove.c). */
 static bool may_have_late_requests(const struct reap_target *target)
 {
 	if (target->created || target->no_fence)
 		return false;
-	return !target->record.known || target->record.phase == RUN_PHASE_TEARDOWN;
+	return !target->record.known || target->record.phase == RUN_PHASE_TEARDOWN ||
+	       target->record.phase == RUN_PHASE_FRESH_START;
 }
 
 void job_init(struct reaper *reaper, struct job *job, struct reap_target *target)
