@@ -376,9 +376,13 @@ static void test_deleted_holder_elsewhere(void)
 		fixture_stop_holder(holder);
 	}
 	holder = fixture_start_holder(&there, LOCK_ROLE_RUN);
-	fixture_close(&there); /* removes the directory */
+	CHECK_NUMBER(unlinkat(there.dir.fd, there.name, 0), 0);
+	CHECK_NUMBER(rmdir(there.dir.path), 0);
 	check_found(&here, 0);
+	check_found(&there, holder);
+	CHECK_NUMBER(mkdir(there.dir.path, 0700), 0); /* for the harness to remove */
 	fixture_stop_holder(holder);
+	fixture_close(&there);
 	fixture_close(&here);
 }
 
