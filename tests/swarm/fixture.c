@@ -12,6 +12,7 @@
 
 #define ENGINE_SCRIPT SOURCE_DIR "/tests/fixture/engine.sh"
 #define ENGINE_START_MS 120000
+#define CONTAINER_START_MS 60000
 
 static char engine_dir[512];
 static char files_dir[sizeof(engine_dir) + 16];
@@ -243,7 +244,13 @@ static bool has_running_container(void *data)
 
 bool swarm_wait_for_container(const char *stack)
 {
-	return wait_until(has_running_container, (void *)(uintptr_t)stack, 30000);
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	if (wait_until(has_running_container, (void *)(uintptr_t)stack, CONTAINER_START_MS))
+		return true;
+	run_command(&result, "docker stack ps --no-trunc %s", stack);
+	fprintf(stderr, "\nno container of %s:\n%s%s", stack, result.output, result.errors);
+	return false;
 }
 
 bool swarm_run(struct process *ret, const char *app, const char *stack, const char *options,
