@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "commands_internal.h"
 #include "kernel/signals.h"
+#include "lock/lock_look.h"
 
 static bool is_idle(const struct app_result *result)
 {
@@ -83,4 +84,17 @@ bool janitor_is_told(const struct janitor *janitor)
 	struct pollfd wake = { .fd = janitor->wake_fd, .events = POLLIN };
 
 	return poll(&wake, 1, 0) > 0;
+}
+
+int janitor_check_deleted_holder(const struct lock_dir *dir, const struct reap_target *target,
+				 struct error *err)
+{
+	pid_t pid = 0;
+	int found = lock_find_deleted_holder(dir, &target->lock.hash, &target->lock, &pid, err);
+
+	if (found > 0)
+		return error_set(err, ERROR_HELD,
+				 "%s is held by pid %d, whose lockfile somebody has deleted",
+				 target->app, (int)pid);
+	return found;
 }

@@ -11,7 +11,6 @@
 #include "base/text.h"
 #include "commands_internal.h"
 #include "kernel/process.h"
-#include "lock/lock_look.h"
 
 #define LOOK_STEP_MS 25
 /* An unnamed holder may be a janitor's probe, or a run that is about to name itself. */
@@ -181,9 +180,6 @@ static void give_up(const struct lock_dir *dir, struct reap_target *target)
 static int prepare(const struct janitor *janitor, const struct lock_dir *dir, const char *app,
 		   struct reap_target *target, struct error *err)
 {
-	pid_t pid = 0;
-	int found;
-
 	*target = (struct reap_target){ .lock = APP_LOCK_NONE };
 	if (command_check_app(janitor->context, app, err) < 0)
 		return -1;
@@ -194,15 +190,10 @@ static int prepare(const struct janitor *janitor, const struct lock_dir *dir, co
 		app_lock_read_record(target->lock.fd, &target->lock.hash, &target->record);
 		return 0;
 	}
-	found = lock_find_deleted_holder(dir, &target->lock.hash, &target->lock, &pid, err);
-	if (found == 0)
+	if (janitor_check_deleted_holder(dir, target, err) == 0)
 		return 0;
 	give_up(dir, target);
-	if (found < 0)
-		return error_add_context(err, "unable to reap %s", app);
-	return error_set(err, ERROR_HELD,
-			 "unable to reap %s: held by pid %d, whose lockfile somebody has deleted",
-			 app, (int)pid);
+	return error_add_context(err, "unable to reap %s", app);
 }
 
 /* An app that is left alone: the reason to the log, and its line to those who read JSON. */

@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "commands_internal.h"
-#include "lock/lock_look.h"
 
 enum held_mode { MODE_FRESH, MODE_TEARDOWN };
 
@@ -46,23 +45,6 @@ static int adopt(const struct lock_dir *dir, const char *app, struct reap_target
 	return 0;
 }
 
-/* A holder whose lockfile somebody deleted is alive, and the run's own file proves nothing. */
-static int check_deleted_holder(const struct lock_dir *dir, const struct reap_target *target,
-				struct error *err)
-{
-	pid_t pid = 0;
-	int found;
-
-	if (!is_fresh() || !given.created)
-		return 0;
-	found = lock_find_deleted_holder(dir, &target->lock.hash, &target->lock, &pid, err);
-	if (found > 0)
-		return error_set(err, ERROR_HELD,
-				 "%s is held by pid %d, whose lockfile somebody has deleted",
-				 target->app, (int)pid);
-	return found;
-}
-
 static int prepare(const struct lock_dir *dir, const char *app, struct reap_target *ret,
 		   struct error *err)
 {
@@ -79,9 +61,11 @@ static int prepare(const struct lock_dir *dir, const char *app, struct reap_targ
 	if (adopt(dir, app, ret, err) < 0)
 		return -1;
 	/* What stands in a lockfile that the run has made is its own record, not a dead one's. */
-	if (!is_fresh() || !given.created)
+	if (!ret->created) {
 		app_lock_read_record(ret->lock.fd, &ret->lock.hash, &ret->record);
-	if (check_deleted_holder(dir, ret, err) == 0)
+		return 0;
+	}
+	if (janitor_check_deleted_holder(dir, ret, err) == 0)
 		return 0;
 	app_lock_release(&ret->lock);
 	return -1;

@@ -54,7 +54,6 @@ struct job {
 	size_t coming; /* tasks that may still start a container, by the last listing */
 	size_t doubtful;
 	bool settle; /* requests of a janitor that died may still be under way */
-	bool begun;  /* the record says that removal has begun */
 	int clean_listings_needed;
 	struct error last_error;
 };

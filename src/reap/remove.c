@@ -106,10 +106,9 @@ static int begin(struct job *job, struct error *err)
 {
 	struct record *record = &job->target->record;
 
-	if (job->begun || !record->known || record->phase == RUN_PHASE_TEARDOWN)
+	if (!record->known || record->phase == RUN_PHASE_TEARDOWN)
 		return 0;
 	record->phase = RUN_PHASE_TEARDOWN;
-	job->begun = true;
 	return app_lock_write_record(&job->target->lock, record, err);
 }
 
