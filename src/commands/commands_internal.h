@@ -49,12 +49,12 @@ int janitor_init(struct janitor *janitor, struct context *context, int64_t jobs,
 /* Reports the whole; returns the exit status. */
 int janitor_finish(struct janitor *janitor, const struct sweep_result *result);
 void janitor_release(struct janitor *janitor);
-/* Was the program told to end? */
 /* A holder whose lockfile somebody deleted is alive, and a lockfile that this very call made proves
  * nothing. 0: there is none; -1: ERROR_HELD naming it, or it can't be known. */
 int janitor_check_deleted_holder(const struct lock_dir *dir, const struct reap_target *target,
 				 struct error *err);
 
+/* Was the program told to end? */
 bool janitor_is_told(const struct janitor *janitor);
 
 /* holder.c */
