@@ -46,9 +46,10 @@ void engine_close(struct engine *engine);
 
 const struct engine_facts *engine_get_facts(const struct engine *engine);
 
-/* Queues a listing of a kind. filter: NULL or a server-side narrowing by label, which is ignored
- * where the engine can't do it (tasks): the caller compares exactly again. The filter is copied. -1 with *err only for broken arguments (ERROR_BUG): failures come as answers. */
-int engine_list(struct engine *engine, enum resource_kind kind, const struct label_filter *filter,
+/* Queues a listing of a kind. filter: NULL or a server-side narrowing, which is ignored
+ * where the engine can't do it (tasks): the caller compares exactly again. The filter is copied. -1
+ * with *err only for broken arguments (ERROR_BUG): failures come as answers. */
+int engine_list(struct engine *engine, enum resource_kind kind, const struct list_filter *filter,
 		uint64_t cookie, struct error *err);
 
 /* Queues the removal of one object by its id (containers with force=1&v=1; volumes by

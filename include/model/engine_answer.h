@@ -3,6 +3,7 @@
 #define MODEL_ENGINE_ANSWER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -25,10 +26,14 @@ enum engine_outcome {
 	ENGINE_REFUSED,	     /* anything else: trying again is no use */
 };
 
-/* Only objects with this label, where key is set; value NULL means any value. */
-struct label_filter {
-	const char *key;
-	const char *value;
+/* What the engine is asked to leave out: a narrowing, never identity. */
+struct list_filter {
+	const char *key;   /* only objects with this label; NULL: any */
+	const char *value; /* ... of this value; NULL: any */
+	/* Only objects whose name begins with one of these, in upper or lower case: secrets and
+	 * configs; other kinds understand it otherwise. */
+	const char *const *names;
+	size_t name_count;
 };
 
 struct engine_answer {

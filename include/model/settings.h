@@ -1,4 +1,5 @@
-/* Everything that the configuration file can say. Defaults here, meanings in conf/ci-janitor.conf. */
+/* Everything that the configuration file can say. Defaults here, meanings in conf/ci-janitor.conf.
+ */
 #ifndef MODEL_SETTINGS_H
 #define MODEL_SETTINGS_H
 
@@ -13,7 +14,12 @@ struct word_list {
 	size_t count;
 };
 
-enum stack_name_rule { STACK_NAME_APP, STACK_NAME_DOTS_TO_UNDERSCORES };
+enum stack_name_rule {
+	STACK_NAME_APP,
+	STACK_NAME_DOTS_TO_UNDERSCORES,
+	STACK_NAME_CO_OP_CLOUD, /* likewise, cut after STACK_NAME_CUT characters, as abra does */
+};
+#define STACK_NAME_CUT 45
 
 struct settings {
 	/* [lock] */
@@ -29,11 +35,12 @@ struct settings {
 	struct word_list app_labels;  /* label keys whose value names the app or its stack */
 	struct word_list app_protect; /* globs of app names that are never run or reaped */
 	enum stack_name_rule stack_name;
+	struct word_list prefix_kinds; /* kinds whose unlabelled objects belong by name prefix */
 	/* [reap] */
-	int64_t jobs;		       /* apps worked on at once */
-	int64_t app_timeout_ms;	       /* one app's whole reap */
-	char *protect_label;	       /* "key=value": an object that carries it is never removed */
-	struct word_list protect;      /* globs of object names that are never removed */
+	int64_t jobs;		  /* apps worked on at once */
+	int64_t app_timeout_ms;	  /* one app's whole reap */
+	char *protect_label;	  /* "key=value": an object that carries it is never removed */
+	struct word_list protect; /* globs of object names that are never removed */
 	struct word_list volume_drivers; /* volumes of other drivers are never removed */
 	/* [run] */
 	int64_t kill_grace_ms;

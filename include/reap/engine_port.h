@@ -11,7 +11,7 @@
 
 struct engine_port {
 	void *engine;
-	int (*list)(void *engine, enum resource_kind kind, const struct label_filter *filter,
+	int (*list)(void *engine, enum resource_kind kind, const struct list_filter *filter,
 		    uint64_t cookie, struct error *err);
 	int (*remove)(void *engine, const struct resource *resource, uint64_t cookie,
 		      struct error *err);

@@ -1,7 +1,9 @@
 /*
  * Which object belongs to which app (reaping.md): a pure function of an object, the known apps and
  * the settings. An object is an app's when a label of it states a name that hashes to the app's
- * lockfile, or states the app's stack name. What a live app claims, too, is kept.
+ * lockfile, or states the app's stack name. An object of certain kinds that has no such label at
+ * all is an app's when its name begins with the app's or its stack's name and '_', and with no
+ * longer one of another known app. What an app that is not dead could claim, too, is kept.
  */
 #ifndef REAP_OWNERSHIP_H
 #define REAP_OWNERSHIP_H
@@ -22,8 +24,9 @@ struct owner {
 	char app[APP_NAME_MAX + 1]; /* may be empty */
 	char stacks[OWNER_STACKS]
 		   [APP_NAME_MAX + 1]; /* stack names besides the app's; may be empty */
-	size_t job; /* the caller's number for a dead app whose lock it holds; OWNER_NOBODY: not
-		       ours */
+	size_t job;   /* the caller's number for a dead app whose lock it holds; OWNER_NOBODY: not
+			 ours */
+	bool reaping; /* not ours, but dead: another janitor is at it */
 };
 
 struct owner_stack {
@@ -37,10 +40,17 @@ struct owner_list {
 	size_t capacity;
 	struct owner_stack *stacks; /* index made by owner_list_sort */
 	size_t stack_count;
+	const char **stated; /* what the engine's labels name: the resources' own texts */
+	size_t stated_count;
+	size_t stated_capacity;
 };
 
 struct owner *owner_list_append(struct owner_list *list);
 void owner_add_stack(struct owner *owner, const char *stack);
+/* Notes the apps that the labels of an object name: known apps, too. The object must outlive the
+ * list. */
+void owner_list_add_stated(struct owner_list *list, const struct resource *resource,
+			   const struct settings *settings);
 /* Makes the list ready for ownership_judge; appends move owners afterwards. */
 void owner_list_sort(struct owner_list *list);
 void owner_list_release(struct owner_list *list);
@@ -55,8 +65,9 @@ enum ownership {
 struct ownership_verdict {
 	enum ownership what;
 	size_t job;
-	char rule[320];	  /* "key=value" */
-	char reason[256]; /* with KEPT and DOUBTFUL */
+	char name[APP_NAME_MAX + 1]; /* the app's or stack's name by which it is the job's */
+	char rule[320];		     /* "key=value", "name begins with shop_" */
+	char reason[256];	     /* with KEPT and DOUBTFUL */
 };
 
 void ownership_judge(const struct resource *resource, const struct owner_list *owners,

@@ -3,7 +3,7 @@
 /* Removals under way at once, of all apps: more are not faster on the engine. */
 #define CONNECTIONS_MIN 4
 
-static int port_list(void *engine, enum resource_kind kind, const struct label_filter *filter,
+static int port_list(void *engine, enum resource_kind kind, const struct list_filter *filter,
 		     uint64_t cookie, struct error *err)
 {
 	return engine_list(engine, kind, filter, cookie, err);

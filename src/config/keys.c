@@ -99,8 +99,27 @@ static bool parse_stack_name(const struct config_rule *rule, const char *value, 
 		*stack_name = STACK_NAME_APP;
 	else if (!strcmp(value, "dots-to-underscores"))
 		*stack_name = STACK_NAME_DOTS_TO_UNDERSCORES;
+	else if (!strcmp(value, "co-op-cloud"))
+		*stack_name = STACK_NAME_CO_OP_CLOUD;
 	else
 		return false;
+	return true;
+}
+
+/* Networks are not among them: one without a label is an external one. */
+static bool parse_prefix_kinds(const struct config_rule *rule, const char *value, void *field)
+{
+	CLEANUP(word_list_release) struct word_list words = { 0 };
+	struct word_list *list = field, old = *list;
+
+	if (!parse_words(rule, value, &words))
+		return false;
+	for (size_t i = 0; i < words.count; i++)
+		if (strcmp(words.words[i], "secret") != 0 &&
+		    strcmp(words.words[i], "config") != 0 && strcmp(words.words[i], "volume") != 0)
+			return false;
+	*list = words;
+	words = old;
 	return true;
 }
 
@@ -146,7 +165,13 @@ const struct config_rule config_rules[] = {
 	  FIELD(stack_name),
 	  0,
 	  0,
-	  "{app} or dots-to-underscores" },
+	  "{app}, dots-to-underscores or co-op-cloud" },
+	{ { "app", "prefix_kinds" },
+	  parse_prefix_kinds,
+	  FIELD(prefix_kinds),
+	  0,
+	  0,
+	  "a list of secret, config and volume" },
 	{ { "reap", "jobs" }, parse_count, FIELD(jobs), 1, 64, "a number from 1 to 64" },
 	{ { "reap", "timeout" }, parse_span, FIELD(app_timeout_ms), 1, 0, A_DURATION },
 	{ { "reap", "protect_label" },

@@ -117,7 +117,7 @@ static int enqueue(struct engine *engine, struct request *request, uint64_t cook
 	return 0;
 }
 
-int engine_list(struct engine *engine, enum resource_kind kind, const struct label_filter *filter,
+int engine_list(struct engine *engine, enum resource_kind kind, const struct list_filter *filter,
 		uint64_t cookie, struct error *err)
 {
 	return enqueue(engine, request_list_new(kind, filter, engine->facts.api_version, err),

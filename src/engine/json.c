@@ -9,6 +9,9 @@ LIBRARY_FUNCTION(json_loadb);
 LIBRARY_FUNCTION(json_delete);
 LIBRARY_FUNCTION(json_dumps);
 LIBRARY_FUNCTION(json_pack);
+LIBRARY_FUNCTION(json_array);
+LIBRARY_FUNCTION(json_string);
+LIBRARY_FUNCTION(json_array_append_new);
 LIBRARY_FUNCTION(json_object_get);
 LIBRARY_FUNCTION(json_object_iter);
 LIBRARY_FUNCTION(json_object_iter_next);
@@ -25,6 +28,9 @@ static const struct library_symbol symbols[] = {
 	LIBRARY_SYMBOL(json_delete),
 	LIBRARY_SYMBOL(json_dumps),
 	LIBRARY_SYMBOL(json_pack),
+	LIBRARY_SYMBOL(json_array),
+	LIBRARY_SYMBOL(json_string),
+	LIBRARY_SYMBOL(json_array_append_new),
 	LIBRARY_SYMBOL(json_object_get),
 	LIBRARY_SYMBOL(json_object_iter),
 	LIBRARY_SYMBOL(json_object_iter_next),
@@ -77,12 +83,35 @@ const char *json_plain_text(const json_t *value)
 	return text && strlen(text) == sym_json_string_length(value) ? text : NULL;
 }
 
-char *json_label_filter(const char *key, const char *value)
+static json_t *name_array(const struct list_filter *filter)
 {
-	CLEANUP_FREE char *label = value ? xasprintf("%s=%s", key, value) : xstrdup(key);
-	CLEANUP_JSON json_t *filter = sym_json_pack("{s:[s]}", "label", label);
+	json_t *names = sym_json_array();
 
-	return filter ? sym_json_dumps(filter, JSON_COMPACT) : NULL;
+	for (size_t i = 0; names && i < filter->name_count; i++)
+		if (sym_json_array_append_new(names, sym_json_string(filter->names[i]))) {
+			json_release(&names);
+			return NULL;
+		}
+	return names;
+}
+
+/* jansson's pack takes NULL for a member that is to be left out ('*'). */
+char *json_list_filter(const struct list_filter *filter)
+{
+	CLEANUP_FREE char *label = !filter->key	   ? NULL
+				   : filter->value ? xasprintf("%s=%s", filter->key, filter->value)
+						   : xstrdup(filter->key);
+	json_t *labels = label ? sym_json_pack("[s]", label) : NULL;
+	json_t *names = filter->name_count ? name_array(filter) : NULL;
+	CLEANUP_JSON json_t *document = NULL;
+
+	if ((label && !labels) || (filter->name_count && !names)) {
+		json_release(&labels);
+		json_release(&names);
+		return NULL;
+	}
+	document = sym_json_pack("{s:o*,s:o*}", "label", labels, "name", names);
+	return document ? sym_json_dumps(document, JSON_COMPACT) : NULL;
 }
 
 bool json_error_message(const char *bytes, size_t length, char *ret, size_t size)

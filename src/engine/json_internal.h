@@ -8,11 +8,15 @@
 
 #include "base/error.h"
 #include "base/library.h"
+#include "model/engine_answer.h"
 
 extern LIBRARY_FUNCTION(json_loadb);
 extern LIBRARY_FUNCTION(json_delete);
 extern LIBRARY_FUNCTION(json_dumps);
 extern LIBRARY_FUNCTION(json_pack);
+extern LIBRARY_FUNCTION(json_array);
+extern LIBRARY_FUNCTION(json_string);
+extern LIBRARY_FUNCTION(json_array_append_new);
 extern LIBRARY_FUNCTION(json_object_get);
 extern LIBRARY_FUNCTION(json_object_iter);
 extern LIBRARY_FUNCTION(json_object_iter_next);
@@ -36,8 +40,9 @@ void json_release(json_t **document);
 /* The text, NULL when it is no text or holds a NUL, which would cut it short for its readers. */
 const char *json_plain_text(const json_t *value);
 
-/* {"label":["key=value"]} for a query, malloced; NULL when the texts are not valid UTF-8. */
-char *json_label_filter(const char *key, const char *value);
+/* {"label":["key=value"],"name":["a","b"]} for a query, malloced; NULL when the texts are not valid
+ * UTF-8. */
+char *json_list_filter(const struct list_filter *filter);
 
 /* Copies the "message" of the engine's error body; false when there is none. */
 bool json_error_message(const char *bytes, size_t length, char *ret, size_t size);

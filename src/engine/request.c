@@ -49,10 +49,10 @@ void request_free(struct request *request)
 	free(request);
 }
 
-/* "?filters=..."; NULL when the label is no text that JSON can carry. */
-static char *filter_query(const struct label_filter *filter, const char *listing)
+/* "?filters=..."; NULL when the filter is no text that JSON can carry. */
+static char *filter_query(const struct list_filter *filter, const char *listing)
 {
-	CLEANUP_FREE char *json = json_label_filter(filter->key, filter->value);
+	CLEANUP_FREE char *json = json_list_filter(filter);
 	CLEANUP_FREE char *escaped = json ? http_escape(json) : NULL;
 
 	if (!escaped)
@@ -60,7 +60,7 @@ static char *filter_query(const struct label_filter *filter, const char *listing
 	return xasprintf("%sfilters=%s", strchr(listing, '?') ? "&" : "?", escaped);
 }
 
-struct request *request_list_new(enum resource_kind kind, const struct label_filter *filter,
+struct request *request_list_new(enum resource_kind kind, const struct list_filter *filter,
 				 const char *api_version, struct error *err)
 {
 	CLEANUP_FREE char *filters = NULL;
@@ -71,10 +71,10 @@ struct request *request_list_new(enum resource_kind kind, const struct label_fil
 		return NULL;
 	}
 	endpoint = &endpoints[kind];
-	if (filter && filter->key && !endpoint->no_filter) {
+	if (filter && (filter->key || filter->name_count) && !endpoint->no_filter) {
 		filters = filter_query(filter, endpoint->listing);
 		if (!filters) {
-			(void)error_set(err, ERROR_BUG, "unable to list %s: bad label filter",
+			(void)error_set(err, ERROR_BUG, "unable to list %s: bad filter",
 					endpoint->collection);
 			return NULL;
 		}

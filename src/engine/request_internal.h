@@ -19,7 +19,7 @@ struct request {
 };
 
 /* NULL with ERROR_BUG for broken arguments. */
-struct request *request_list_new(enum resource_kind kind, const struct label_filter *filter,
+struct request *request_list_new(enum resource_kind kind, const struct list_filter *filter,
 				 const char *api_version, struct error *err);
 struct request *request_remove_new(const struct resource *resource, const char *api_version,
 				   struct error *err);

@@ -30,6 +30,8 @@ void settings_init(struct settings *settings)
 	};
 	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
 		word_list_append(&settings->app_labels, labels[i], strlen(labels[i]));
+	word_list_append(&settings->prefix_kinds, "secret", strlen("secret"));
+	word_list_append(&settings->prefix_kinds, "config", strlen("config"));
 	word_list_append(&settings->volume_drivers, "local", strlen("local"));
 }
 
@@ -42,6 +44,7 @@ void settings_release(struct settings *settings)
 	word_list_release(&settings->trusted_owners);
 	word_list_release(&settings->app_labels);
 	word_list_release(&settings->app_protect);
+	word_list_release(&settings->prefix_kinds);
 	word_list_release(&settings->protect);
 	word_list_release(&settings->volume_drivers);
 	*settings = (struct settings){ 0 };
@@ -84,9 +87,11 @@ void settings_stack_name(const struct settings *settings, const char *app, char 
 {
 	char name[APP_NAME_MAX + 1];
 
-	if (settings->stack_name == STACK_NAME_DOTS_TO_UNDERSCORES)
-		app_name_dots_to_underscores(app, name);
-	else
+	if (settings->stack_name == STACK_NAME_APP)
 		(void)snprintf(name, sizeof(name), "%s", app);
+	else
+		app_name_dots_to_underscores(app, name);
+	if (settings->stack_name == STACK_NAME_CO_OP_CLOUD)
+		name[STACK_NAME_CUT] = '\0';
 	(void)snprintf(ret, size, "%s", name);
 }

@@ -65,20 +65,34 @@ static void pass_done(struct job *job, uint32_t number, int members, size_t mark
 	job->not_before = clock_now_ms() + FENCE_POLL_MS;
 }
 
-void fence_step(struct reaper *reaper)
+static bool is_due(const struct job *job, int64_t now)
 {
-	CLEANUP_FREE const char **ids = xcalloc(reaper->job_count, sizeof(*ids));
-	CLEANUP_FREE struct job **jobs = xcalloc(reaper->job_count, sizeof(*jobs));
-	CLEANUP_FREE int *members = xcalloc(reaper->job_count, sizeof(*members));
-	CLEANUP_FREE size_t *marked = xcalloc(reaper->job_count, sizeof(*marked));
+	return job->state == JOB_FENCE && job->not_before <= now;
+}
+
+static size_t count_due(const struct reaper *reaper, int64_t now)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < reaper->job_count; i++)
+		count += is_due(&reaper->jobs[i], now);
+	return count;
+}
+
+/* One pass over /proc for all of them. */
+static void kill_all(struct reaper *reaper, size_t due, int64_t now)
+{
+	CLEANUP_FREE const char **ids = xcalloc(due, sizeof(*ids));
+	CLEANUP_FREE struct job **jobs = xcalloc(due, sizeof(*jobs));
+	CLEANUP_FREE int *members = xcalloc(due, sizeof(*members));
+	CLEANUP_FREE size_t *marked = xcalloc(due, sizeof(*marked));
 	struct error err = { .kind = ERROR_NONE };
-	int64_t now = clock_now_ms();
 	size_t count = 0;
 
 	for (size_t i = 0; i < reaper->job_count; i++) {
 		struct job *job = &reaper->jobs[i];
 
-		if (job->state != JOB_FENCE || job->not_before > now)
+		if (!is_due(job, now))
 			continue;
 		if (nothing_can_live(&job->target->record)) {
 			fenced(job, reaper->look.number);
@@ -99,4 +113,13 @@ void fence_step(struct reaper *reaper)
 	}
 	for (size_t i = 0; i < count; i++)
 		pass_done(jobs[i], reaper->look.number, members[i], marked[i]);
+}
+
+void fence_step(struct reaper *reaper)
+{
+	int64_t now = clock_now_ms();
+	size_t due = count_due(reaper, now);
+
+	if (due)
+		kill_all(reaper, due, now);
 }

@@ -5,12 +5,13 @@
  */
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "reap_internal.h"
 
 #define LOOK_RETRY_MS 100
-#define LOOK_SPACING_MS 25
+#define NAMES_MAX 256 /* in one filter: the request line must stay well below 1 MiB */
 
 enum look_step { STEP_ROLE, STEP_SERVICES, STEP_REST, STEP_TASKS, STEP_END };
 
@@ -21,7 +22,7 @@ static void look_fail(struct look *look, const struct error *err)
 	look->failed = true;
 }
 
-static void ask(struct reaper *reaper, enum resource_kind kind, const struct label_filter *filter)
+static void ask(struct reaper *reaper, enum resource_kind kind, const struct list_filter *filter)
 {
 	struct look *look = &reaper->look;
 	uint64_t cookie = (uint64_t)COOKIE_LOOK << 32 | look->number;
@@ -33,13 +34,62 @@ static void ask(struct reaper *reaper, enum resource_kind kind, const struct lab
 		look->in_flight++;
 }
 
-/* Configs carry their data: only those with an ownership label are asked for. */
-static void ask_configs(struct reaper *reaper)
+/* Of one app whose name is known, only configs with that name or its stacks' are asked for: each
+ * label with each of them, since two values of a key are not "or" to the engine. */
+static void ask_labelled_configs(struct reaper *reaper, const struct word_list *names, size_t apps)
 {
 	const struct word_list *keys = &reaper->options->settings->app_labels;
+	bool by_value = apps == 1 && names->count;
 
-	for (size_t i = 0; i < keys->count; i++)
-		ask(reaper, RESOURCE_CONFIG, &(struct label_filter){ .key = keys->words[i] });
+	for (size_t i = 0; i < keys->count; i++) {
+		struct list_filter filter = { .key = keys->words[i] };
+
+		if (!by_value)
+			ask(reaper, RESOURCE_CONFIG, &filter);
+		for (size_t k = 0; by_value && k < names->count; k++) {
+			filter.value = names->words[k];
+			ask(reaper, RESOURCE_CONFIG, &filter);
+		}
+	}
+}
+
+static void ask_configs_by_prefix(struct reaper *reaper, const struct word_list *names)
+{
+	CLEANUP(word_list_release) struct word_list prefixes = { 0 };
+
+	if (!word_list_contains(&reaper->options->settings->prefix_kinds,
+				resource_kind_name(RESOURCE_CONFIG)))
+		return;
+	for (size_t i = 0; i < names->count; i++) {
+		CLEANUP_FREE char *prefix = xasprintf("%s_", names->words[i]);
+
+		word_list_append(&prefixes, prefix, strlen(prefix));
+	}
+	for (size_t i = 0; i < prefixes.count; i += NAMES_MAX) {
+		size_t left = prefixes.count - i;
+		struct list_filter filter = {
+			.names = (const char *const *)prefixes.words + i,
+			.name_count = left < NAMES_MAX ? left : NAMES_MAX,
+		};
+
+		ask(reaper, RESOURCE_CONFIG, &filter);
+	}
+}
+
+/* Configs carry their data: only those that may be some app's are asked for. */
+static void ask_configs(struct reaper *reaper)
+{
+	CLEANUP(word_list_release) struct word_list names = { 0 };
+	size_t waiting = 0, named = 0;
+
+	for (size_t i = 0; i < reaper->job_count; i++) {
+		if (reaper->jobs[i].state != JOB_LISTING)
+			continue;
+		waiting++;
+		named += plan_names(reaper, &reaper->jobs[i], &names);
+	}
+	ask_labelled_configs(reaper, &names, named == waiting ? waiting : 0);
+	ask_configs_by_prefix(reaper, &names);
 }
 
 static void ask_role(struct reaper *reaper)

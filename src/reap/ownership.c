@@ -43,8 +43,32 @@ static int by_stack(const void *a, const void *b)
 		      ((const struct owner_stack *)b)->stack);
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool is_ownership_key(const struct settings *settings, const char *key)
+{
+	return word_list_contains(&settings->app_labels, key);
+}
+
+void owner_list_add_stated(struct owner_list *list, const struct resource *resource,
+			   const struct settings *settings)
+{
+	for (size_t i = 0; i < resource->label_count; i++) {
+		if (!is_ownership_key(settings, resource->labels[i].key))
+			continue;
+		list->stated = xgrow(list->stated, &list->stated_capacity, list->stated_count + 1,
+				     sizeof(*list->stated));
+		list->stated[list->stated_count++] = resource->labels[i].value;
+	}
+}
+
 void owner_list_sort(struct owner_list *list)
 {
+	if (list->stated_count)
+		qsort(list->stated, list->stated_count, sizeof(*list->stated), by_text);
 	if (!list->count)
 		return;
 	qsort(list->items, list->count, sizeof(*list->items), by_hash);
@@ -63,19 +87,23 @@ void owner_list_release(struct owner_list *list)
 {
 	free(list->items);
 	free(list->stacks);
+	free(list->stated);
 	*list = (struct owner_list){ 0 };
 }
 
 /* What the claims on one object come to. */
 struct claims {
-	size_t ours;		   /* the dead app that it goes to */
-	bool direct;		   /* by its name rather than its stack */
-	const struct owner *other; /* an app that is not ours to reap */
-	const struct label *label;
+	size_t ours;			/* the dead app that it goes to */
+	bool direct;			/* by its name rather than its stack */
+	const struct owner *other;	/* an app that is not ours to reap */
+	char foreign[APP_NAME_MAX + 1]; /* likewise one without a lockfile */
+	const char *key;		/* NULL: by name prefix */
+	bool guarded;			/* one of the names is on [app] protect */
+	char name[APP_NAME_MAX + 1];	/* the app or stack, by which it is ours */
 };
 
 static void add_claim(struct claims *claims, const struct owner *owner, bool direct,
-		      const struct label *label)
+		      const char *key, const char *name)
 {
 	if (owner->job == OWNER_NOBODY) {
 		claims->other = owner;
@@ -85,32 +113,109 @@ static void add_claim(struct claims *claims, const struct owner *owner, bool dir
 		return;
 	claims->ours = owner->job;
 	claims->direct = direct;
-	claims->label = label;
+	claims->key = key;
+	(void)snprintf(claims->name, sizeof(claims->name), "%s", name);
 }
 
-static void add_label_claims(struct claims *claims, const struct owner_list *owners,
-			     const struct label *label)
+/* Every known app that goes by the name, itself or its stack. Returns how many do. */
+static size_t add_name_claims(struct claims *claims, const struct owner_list *owners,
+			      const char *key, const char *name)
 {
-	struct owner wanted = { 0 };
+	struct owner wanted = { .reaping = false };
 	const struct owner *owner;
-	size_t low = 0, high = owners->stack_count;
+	size_t low = 0, high = owners->stack_count, found = 0;
 
-	if (!owners->count || !app_name_is_valid(label->value))
-		return;
-	wanted.hash = app_hash_of(label->value);
+	if (!owners->count || !app_name_is_valid(name))
+		return 0;
+	wanted.hash = app_hash_of(name);
 	owner = bsearch(&wanted, owners->items, owners->count, sizeof(*owners->items), by_hash);
-	if (owner)
-		add_claim(claims, owner, true, label);
+	if (owner) {
+		add_claim(claims, owner, true, key, name);
+		found++;
+	}
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
-		if (strcmp(owners->stacks[middle].stack, label->value) < 0)
+		if (strcmp(owners->stacks[middle].stack, name) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	for (; low < owners->stack_count && !strcmp(owners->stacks[low].stack, label->value); low++)
-		add_claim(claims, &owners->items[owners->stacks[low].owner], false, label);
+	for (; low < owners->stack_count && !strcmp(owners->stacks[low].stack, name); low++) {
+		add_claim(claims, &owners->items[owners->stacks[low].owner], false, key, name);
+		found++;
+	}
+	return found;
+}
+
+static bool is_stated(const struct owner_list *owners, const char *name)
+{
+	return owners->stated_count && bsearch(&name, owners->stated, owners->stated_count,
+					       sizeof(*owners->stated), by_text);
+}
+
+/* The claims that a part of the object's name before a '_' makes. false: nobody's. An app without a
+ * lockfile is known by the engine's labels, or because the configuration protects it. */
+static bool add_prefix_claims(struct claims *claims, const struct owner_list *owners,
+			      const struct settings *settings, const char *name, size_t length)
+{
+	CLEANUP_FREE char *prefix = xstrndup(name, length);
+
+	claims->guarded = word_list_matches(&settings->app_protect, prefix);
+	if (add_name_claims(claims, owners, NULL, prefix))
+		return true;
+	if (!claims->guarded && !is_stated(owners, prefix))
+		return false;
+	(void)snprintf(claims->foreign, sizeof(claims->foreign), "%s", prefix);
+	return true;
+}
+
+/* The longest known name decides. Where that is a dead app's and a shorter one is not, either could
+ * have named the object so. */
+static void find_prefix_claims(struct claims *claims, const struct owner_list *owners,
+			       const struct settings *settings, const char *name)
+{
+	bool longest = true;
+
+	for (size_t i = strlen(name); i > 1; i--) {
+		struct claims level = { .ours = OWNER_NOBODY };
+
+		if (name[i - 1] != '_' || !name[i] ||
+		    !add_prefix_claims(&level, owners, settings, name, i - 1))
+			continue;
+		if (longest)
+			*claims = level;
+		if (claims->ours == OWNER_NOBODY)
+			return;
+		claims->guarded |= level.guarded;
+		if (!longest && level.other && !level.other->reaping)
+			claims->other = level.other;
+		if (!longest && level.foreign[0])
+			memcpy(claims->foreign, level.foreign, sizeof(claims->foreign));
+		longest = false;
+	}
+}
+
+static bool has_prefix_rule(const struct resource *resource, const struct settings *settings)
+{
+	return resource->name && !ownership_is_stated(resource, settings) &&
+	       word_list_contains(&settings->prefix_kinds, resource_kind_name(resource->kind));
+}
+
+static void find_claims(struct claims *claims, const struct resource *resource,
+			const struct owner_list *owners, const struct settings *settings)
+{
+	for (size_t key = 0; key < settings->app_labels.count; key++)
+		for (size_t i = 0; i < resource->label_count; i++) {
+			const struct label *label = &resource->labels[i];
+
+			if (strcmp(label->key, settings->app_labels.words[key]) != 0)
+				continue;
+			(void)add_name_claims(claims, owners, label->key, label->value);
+			claims->guarded |= word_list_matches(&settings->app_protect, label->value);
+		}
+	if (has_prefix_rule(resource, settings))
+		find_prefix_claims(claims, owners, settings, resource->name);
 }
 
 static bool is_protected_by_label(const struct resource *resource, const char *protect)
@@ -145,7 +250,7 @@ static bool is_builtin_network(const struct resource *resource)
 bool ownership_is_stated(const struct resource *resource, const struct settings *settings)
 {
 	for (size_t i = 0; i < resource->label_count; i++)
-		if (word_list_contains(&settings->app_labels, resource->labels[i].key))
+		if (is_ownership_key(settings, resource->labels[i].key))
 			return true;
 	return false;
 }
@@ -162,17 +267,35 @@ bool ownership_is_protected(const struct resource *resource, const struct settin
 	return true;
 }
 
-/* Why the object must stay although its labels name a dead app; false: no reason. */
+static const char *name_of_other(const struct claims *claims)
+{
+	if (!claims->other)
+		return claims->foreign;
+	return claims->other->app[0] ? claims->other->app : claims->other->hash.hex;
+}
+
+static bool is_claimed_by_others(const struct claims *claims, char *reason, size_t size)
+{
+	if (!claims->other && !claims->foreign[0])
+		return false;
+	if (claims->key)
+		(void)snprintf(reason, size, "app %.130s, which is not dead, claims it too",
+			       name_of_other(claims));
+	else
+		(void)snprintf(reason, size,
+			       "it has no label, and by its name could be %.100s's or %.100s's",
+			       claims->name, name_of_other(claims));
+	return true;
+}
+
+/* Why the object must stay although it seems to be a dead app's; false: no reason. */
 static bool reason_to_keep(const struct resource *resource, const struct claims *claims,
 			   const struct settings *settings, char *reason, size_t size)
 {
-	if (claims->other)
-		(void)snprintf(reason, size, "app %s, which is not dead, claims it too",
-			       claims->other->app[0] ? claims->other->app
-						     : claims->other->hash.hex);
-	else if (ownership_is_protected(resource, settings, reason, size))
+	if (is_claimed_by_others(claims, reason, size) ||
+	    ownership_is_protected(resource, settings, reason, size))
 		return true;
-	else if (word_list_matches(&settings->app_protect, claims->label->value))
+	if (claims->guarded)
 		(void)snprintf(reason, size, "protected by [app] protect");
 	else if (resource->kind == RESOURCE_NETWORK && is_builtin_network(resource))
 		(void)snprintf(reason, size, "the engine's own network");
@@ -193,20 +316,22 @@ void ownership_judge(const struct resource *resource, const struct owner_list *o
 
 	ret->what = OWNERSHIP_NONE;
 	ret->job = OWNER_NOBODY;
-	ret->rule[0] = ret->reason[0] = '\0';
-	for (size_t key = 0; key < settings->app_labels.count; key++)
-		for (size_t i = 0; i < resource->label_count; i++)
-			if (!strcmp(resource->labels[i].key, settings->app_labels.words[key]))
-				add_label_claims(&claims, owners, &resource->labels[i]);
+	ret->name[0] = ret->rule[0] = ret->reason[0] = '\0';
+	find_claims(&claims, resource, owners, settings);
 	if (claims.ours == OWNER_NOBODY)
 		return;
 	ret->job = claims.ours;
-	(void)snprintf(ret->rule, sizeof(ret->rule), "%.160s=%.150s", claims.label->key,
-		       claims.label->value);
+	memcpy(ret->name, claims.name, sizeof(ret->name));
+	if (claims.key)
+		(void)snprintf(ret->rule, sizeof(ret->rule), "%.160s=%.150s", claims.key,
+			       claims.name);
+	else
+		(void)snprintf(ret->rule, sizeof(ret->rule), "name begins with %s_", claims.name);
 	if (reason_to_keep(resource, &claims, settings, ret->reason, sizeof(ret->reason))) {
 		ret->what = OWNERSHIP_KEPT;
 	} else if (resource->malformed) {
-		ret->what = OWNERSHIP_DOUBTFUL;
+		/* Its labels may be among what is missing. */
+		ret->what = claims.key ? OWNERSHIP_DOUBTFUL : OWNERSHIP_KEPT;
 		(void)snprintf(ret->reason, sizeof(ret->reason),
 			       "the engine describes it incompletely");
 	} else {

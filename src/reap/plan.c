@@ -31,21 +31,40 @@ static void add_stacks(struct owner *owner, const struct record *record,
 	owner_add_stack(owner, stack);
 }
 
+static void fill_owner(const struct reaper *reaper, const struct job *job, struct owner *owner)
+{
+	const struct reap_target *target = job->target;
+
+	owner->hash = target->lock.hash;
+	(void)snprintf(owner->app, sizeof(owner->app), "%s", job->result.app);
+	add_stacks(owner, &target->record, reaper->options->settings);
+	owner_add_stack(owner, target->extra_stack);
+}
+
 static void add_jobs(struct reaper *reaper, struct owner_list *owners)
 {
 	for (size_t i = 0; i < reaper->job_count; i++) {
-		const struct reap_target *target = reaper->jobs[i].target;
 		struct owner *owner;
 
 		if (reaper->jobs[i].state == JOB_DONE)
 			continue;
 		owner = owner_list_append(owners);
 		owner->job = i;
-		owner->hash = target->lock.hash;
-		(void)snprintf(owner->app, sizeof(owner->app), "%s", target->app);
-		add_stacks(owner, &target->record, reaper->options->settings);
-		owner_add_stack(owner, target->extra_stack);
+		fill_owner(reaper, &reaper->jobs[i], owner);
 	}
+}
+
+bool plan_names(const struct reaper *reaper, const struct job *job, struct word_list *names)
+{
+	struct owner owner = { .job = OWNER_NOBODY };
+
+	fill_owner(reaper, job, &owner);
+	if (owner.app[0])
+		word_list_append(names, owner.app, strlen(owner.app));
+	for (size_t i = 0; i < OWNER_STACKS; i++)
+		if (owner.stacks[i][0])
+			word_list_append(names, owner.stacks[i], strlen(owner.stacks[i]));
+	return owner.app[0] != '\0';
 }
 
 struct other_locks {
@@ -66,6 +85,7 @@ static int add_other(const struct app_hash *hash, void *data)
 	lock_look(others->reaper->dir, hash, NULL, &view);
 	owner = owner_list_append(others->owners);
 	owner->hash = *hash;
+	owner->reaping = view.state == LOCK_VIEW_REAPING;
 	if (view.record.known) {
 		(void)snprintf(owner->app, sizeof(owner->app), "%s", view.record.app);
 		add_stacks(owner, &view.record, others->reaper->options->settings);
@@ -75,7 +95,8 @@ static int add_other(const struct app_hash *hash, void *data)
 
 /* Who else has a lockfile is read after the listing: a run writes its record before it makes
  * anything, so whoever made a listed object has stated its claim by now. */
-static int collect_owners(struct reaper *reaper, struct owner_list *ret, struct error *err)
+static int collect_owners(struct reaper *reaper, const struct look *look, struct owner_list *ret,
+			  struct error *err)
 {
 	struct other_locks others = { .reaper = reaper, .owners = ret };
 
@@ -83,21 +104,22 @@ static int collect_owners(struct reaper *reaper, struct owner_list *ret, struct 
 	others.ours = ret->count;
 	if (lock_dir_each(reaper->dir, add_other, &others, err) < 0)
 		return -1;
+	for (size_t i = 0; i < look->found.count; i++)
+		owner_list_add_stated(ret, &look->found.items[i], reaper->options->settings);
 	owner_list_sort(ret);
 	return 0;
 }
 
 /* A lockfile whose record is lost gets its app's name from the engine. */
-static void learn_name(struct job *job, const char *rule)
+static void learn_name(struct job *job, const char *name)
 {
-	const char *name = strchr(rule, '=');
 	struct app_hash hash;
 
-	if (job->result.app[0] || !name || !app_name_is_valid(name + 1))
+	if (job->result.app[0])
 		return;
-	hash = app_hash_of(name + 1);
+	hash = app_hash_of(name);
 	if (app_hash_equal(&hash, &job->result.hash))
-		(void)snprintf(job->result.app, sizeof(job->result.app), "%s", name + 1);
+		(void)snprintf(job->result.app, sizeof(job->result.app), "%s", name);
 }
 
 static bool may_start_a_container(const struct resource *task)
@@ -173,7 +195,7 @@ static void give(struct reaper *reaper, const struct look *look, const struct ow
 		job = &reaper->jobs[verdict.job];
 		if (!waits_for(job, look))
 			return;
-		learn_name(job, verdict.rule);
+		learn_name(job, verdict.name);
 	}
 	if (verdict.what == OWNERSHIP_KEPT)
 		keep(job, resource, verdict.rule, verdict.reason);
@@ -261,7 +283,7 @@ void plan_apply(struct reaper *reaper, const struct look *look)
 	CLEANUP(owner_list_release) struct owner_list owners = { 0 };
 	struct error err = { .kind = ERROR_NONE };
 
-	if (collect_owners(reaper, &owners, &err) < 0) {
+	if (collect_owners(reaper, look, &owners, &err) < 0) {
 		for (size_t i = 0; i < reaper->job_count; i++)
 			if (waits_for(&reaper->jobs[i], look))
 				job_finish(reaper, &reaper->jobs[i], &err);

@@ -113,6 +113,8 @@ void look_answer(struct reaper *reaper, struct engine_answer *answer);
 
 /* plan.c: a finished listing is given to the jobs that wait for it. */
 void plan_apply(struct reaper *reaper, const struct look *look);
+/* Appends the names by which the job's app goes: its own, its stacks'. Is its own known? */
+bool plan_names(const struct reaper *reaper, const struct job *job, struct word_list *names);
 
 /* remove.c */
 void remove_step(struct reaper *reaper, struct job *job);

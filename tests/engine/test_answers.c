@@ -115,7 +115,9 @@ static void test_broken_arguments(void)
 		{ .kind = RESOURCE_TASK, .id = id },
 		{ .kind = (enum resource_kind)99, .id = id },
 	};
-	struct label_filter not_utf8 = { "\xff", NULL };
+	struct list_filter not_utf8 = { .key = "\xff" };
+	const char *const names[] = { "shop_", "\xff" };
+	struct list_filter name_not_utf8 = { .names = names, .name_count = 2 };
 	struct error err;
 
 	for (size_t i = 0; i < sizeof(resources) / sizeof(resources[0]); i++) {
@@ -125,6 +127,7 @@ static void test_broken_arguments(void)
 	}
 	CHECK_NUMBER(engine_list(fixture.engine, (enum resource_kind)99, NULL, 1, &err), -1);
 	CHECK_NUMBER(engine_list(fixture.engine, RESOURCE_VOLUME, &not_utf8, 1, &err), -1);
+	CHECK_NUMBER(engine_list(fixture.engine, RESOURCE_CONFIG, &name_not_utf8, 1, &err), -1);
 	CHECK_NUMBER(scripted_counts(fixture.script).requests, 1);
 }
 

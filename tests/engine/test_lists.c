@@ -13,21 +13,30 @@ static void list_answers(struct fixture *fixture, const char *raw)
 
 static void test_paths_and_filters(void)
 {
+	static const char *const names[] = { "shop_", "foo_" };
 	static const struct {
 		enum resource_kind kind;
-		struct label_filter filter;
+		struct list_filter filter;
 		const char *request;
 	} cases[] = {
-		{ RESOURCE_SERVICE, { NULL, NULL }, "GET /v1.41/services" },
-		{ RESOURCE_CONTAINER, { NULL, NULL }, "GET /v1.41/containers/json?all=1" },
+		{ RESOURCE_SERVICE, { .key = NULL }, "GET /v1.41/services" },
+		{ RESOURCE_CONTAINER, { .key = NULL }, "GET /v1.41/containers/json?all=1" },
 		{ RESOURCE_SECRET,
-		  { "ci-janitor.app", "shop&x=1 \"é" },
+		  { .key = "ci-janitor.app", .value = "shop&x=1 \"é" },
 		  "GET /v1.41/secrets?filters=%7B%22label%22%3A%5B%22ci-janitor.app%3D"
 		  "shop%26x%3D1%20%5C%22%C3%A9%22%5D%7D" },
 		{ RESOURCE_CONTAINER,
-		  { "k", NULL },
+		  { .key = "k" },
 		  "GET /v1.41/containers/json?all=1&filters=%7B%22label%22%3A%5B%22k%22%5D%7D" },
-		{ RESOURCE_TASK, { "k", "v" }, "GET /v1.41/tasks" },
+		{ RESOURCE_TASK, { .key = "k", .value = "v" }, "GET /v1.41/tasks" },
+		{ RESOURCE_CONFIG,
+		  { .names = names, .name_count = 2 },
+		  "GET /v1.41/configs?filters="
+		  "%7B%22name%22%3A%5B%22shop_%22%2C%22foo_%22%5D%7D" },
+		{ RESOURCE_CONFIG,
+		  { .key = "k", .names = names, .name_count = 1 },
+		  "GET /v1.41/configs?filters="
+		  "%7B%22label%22%3A%5B%22k%22%5D%2C%22name%22%3A%5B%22shop_%22%5D%7D" },
 	};
 	CLEANUP_FIXTURE struct fixture fixture = fixture_open();
 	char last[256];
@@ -178,7 +187,7 @@ static void test_endless_headers(void)
 }
 
 static struct test tests[] = {
-	{ "paths and label filters", test_paths_and_filters },
+	{ "paths and filters", test_paths_and_filters },
 	{ "a chunked answer", test_chunked },
 	{ "a failed list is never an empty list", test_never_empty_by_failure },
 	{ "10,000 objects", test_ten_thousand },

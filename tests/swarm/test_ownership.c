@@ -1,6 +1,7 @@
 /* Which of a real engine's objects are an app's, and which are not. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "harness/harness.h"
 #include "swarm/fixture.h"
@@ -134,7 +135,37 @@ static void test_neighbours(void)
 	CHECK_NUMBER(swarm_tear_down(), 0);
 }
 
+/* External secrets and configs carry no label, only the stack's name before theirs. */
+static void test_external_secrets(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	swarm_new_lock_dir();
+	CU_ASSERT_TRUE(
+		dead_run_of("shop.example.org", "--stack shop_example_org",
+			    "echo 1 | docker secret create shop_example_org_password_v1 -\n"
+			    "echo 2 | docker config create shop_example_org_nginx_v3 -\n"
+			    "echo 3 | docker secret create shop_example_orgy_v1 -\n"
+			    "echo 4 | docker config create Shop_example_org_nginx -\n"
+			    "echo 5 | docker secret create shop_example_org_too_key -\n"
+			    "docker volume create shop_example_org_data\n"
+			    "docker network create --label ci-janitor.app=shop_example_org_too"
+			    " other\n"));
+	run_command(&result, JANITOR " sweep");
+	CHECK_STATUS(&result, 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(result.output, "removed secret shop_example_org_password_v1 "
+						     "(name begins with shop_example_org_)"));
+	CHECK_OBJECTS("", "config Shop_example_org_nginx\n"
+			  "network other\n"
+			  "secret shop_example_org_too_key\n"
+			  "secret shop_example_orgy_v1\n"
+			  "volume shop_example_org_data\n");
+	CHECK_NUMBER(swarm_lockfiles(), 0);
+	CHECK_NUMBER(swarm_tear_down(), 0);
+}
+
 static const struct test tests[] = {
+	{ "external secrets and configs go by the stack's name", test_external_secrets },
 	{ "compose's containers, networks and volumes", test_compose },
 	{ "plain objects with ci-janitor.app", test_own_label },
 	{ "a recorded stack name that differs from the app's", test_recorded_stack },

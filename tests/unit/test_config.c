@@ -76,7 +76,7 @@ static const struct {
 	{ "[app]\nprotect = shop-* # mine\n",
 	  "x.conf:2: protect: \"shop-* # mine\" is not a list of globs" },
 	{ "[app]\nstack_name = app\n",
-	  "x.conf:2: stack_name: \"app\" is not {app} or dots-to-underscores" },
+	  "x.conf:2: stack_name: \"app\" is not {app}, dots-to-underscores or co-op-cloud" },
 	{ "[reap]\nprotect_label = mine\n",
 	  "x.conf:2: protect_label: \"mine\" is not a label like ci-janitor.protect=true" },
 	{ "[reap]\nprotect_label = =x\n",
@@ -164,7 +164,7 @@ static void test_every_key_is_read(void)
 		      "[engine] # where\nhost = tcp://192.0.2.1:2376\nconnect_timeout = 250ms\n"
 		      "read_timeout=1m30s\nwrite_timeout  =  90 ; seconds\n"
 		      "[app]\nlabels = one\t two\nprotect = prod-* shop\n"
-		      "stack_name = dots-to-underscores\n"
+		      "stack_name = dots-to-underscores\nprefix_kinds = volume\n"
 		      "  [reap]\n\tjobs = 64\n\ttimeout = 1h\nprotect_label = keep=\n"
 		      "protect = x\nvolume_drivers =\n"
 		      "[run]\nkill_grace = 0\nteardown_timeout = 5m",
@@ -180,6 +180,7 @@ static void test_every_key_is_read(void)
 	CHECK_NUMBER(settings.write_timeout_ms, 90000);
 	check_words(&settings.app_labels, "one two");
 	check_words(&settings.app_protect, "prod-* shop");
+	check_words(&settings.prefix_kinds, "volume");
 	CHECK_NUMBER(settings.stack_name, STACK_NAME_DOTS_TO_UNDERSCORES);
 	CHECK_NUMBER(settings.jobs, 64);
 	CHECK_NUMBER(settings.app_timeout_ms, 3600000);
@@ -208,7 +209,7 @@ static void check_same(const struct settings *a, const struct settings *b)
 	} lists[] = {
 		{ &a->trusted_owners, &b->trusted_owners }, { &a->app_labels, &b->app_labels },
 		{ &a->app_protect, &b->app_protect },	    { &a->protect, &b->protect },
-		{ &a->volume_drivers, &b->volume_drivers },
+		{ &a->volume_drivers, &b->volume_drivers }, { &a->prefix_kinds, &b->prefix_kinds },
 	};
 	char buffer[1024];
 

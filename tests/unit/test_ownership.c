@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "harness/harness.h"
 
-#define DEAD 0	   /* shop, stack shop_main */
-#define DEAD_TWO 1 /* foo.bar, stack foo_bar */
+#define DEAD 0	    /* shop, stack shop_main */
+#define DEAD_TWO 1  /* foo.bar, stack foo_bar */
+#define DEAD_LONG 2 /* names that begin with another app's and '_' */
 
 static struct owner_list owners;
 static struct settings settings;
@@ -22,15 +24,31 @@ static void add(const char *app, const char *stack, size_t job)
 	owner->job = job;
 }
 
+static struct resource stack_of_another;
+
 static int set_up(void)
 {
 	settings_init(&settings);
+	word_list_append(&settings.app_protect, "shop_prod*", strlen("shop_prod*"));
 	word_list_append(&settings.protect, "*_precious", strlen("*_precious"));
 	add("shop", "shop_main", DEAD);
 	add("foo.bar", "foo_bar", DEAD_TWO);
 	add("alive", "alive_stack", OWNER_NOBODY);
 	add("squatter", "shop-x", OWNER_NOBODY);
 	add("shop-x", "", DEAD);
+	add("shop_live", "", OWNER_NOBODY);
+	add("alive_pr", "", DEAD_LONG);
+	add("foreign_pr", "", DEAD_LONG);
+	add("going_too", "", DEAD_LONG);
+	add("going", "", OWNER_NOBODY);
+	owners.items[owners.count - 1].reaping = true;
+	/* Its record is lost: only the hash tells of it. */
+	add("shop_lost", "", OWNER_NOBODY);
+	owners.items[owners.count - 1].app[0] = '\0';
+	resource_add_label(&stack_of_another, "com.docker.stack.namespace", "shop_2");
+	resource_add_label(&stack_of_another, "ci-janitor.app", "foreign");
+	resource_add_label(&stack_of_another, "com.example", "shop_token");
+	owner_list_add_stated(&owners, &stack_of_another, &settings);
 	owner_list_sort(&owners);
 	return 0;
 }
@@ -38,6 +56,7 @@ static int set_up(void)
 static int tear_down(void)
 {
 	owner_list_release(&owners);
+	resource_release(&stack_of_another);
 	settings_release(&settings);
 	return 0;
 }
@@ -195,6 +214,73 @@ static const struct row rows[] = {
 	{ "malformed", RESOURCE_SERVICE, "s", { STACK, "shop" }, true, OWNERSHIP_DOUBTFUL, DEAD },
 };
 
+#define UNLABELLED(what, name, expected, job)                                                      \
+	{                                                                                          \
+		what " (unlabelled)", RESOURCE_SECRET, name, { NULL }, false, expected, job        \
+	}
+
+static const struct row prefix_rows[] = {
+	UNLABELLED("its secret", "shop_token_v1", OWNERSHIP_OURS, DEAD),
+	UNLABELLED("of its recorded stack", "shop_main_token", OWNERSHIP_OURS, DEAD),
+	UNLABELLED("dots as underscores", "foo_bar_token", OWNERSHIP_OURS, DEAD_TWO),
+	UNLABELLED("with its dots", "foo.bar_token", OWNERSHIP_OURS, DEAD_TWO),
+	UNLABELLED("nothing after the name", "shop", OWNERSHIP_NONE, 0),
+	UNLABELLED("nothing after the '_'", "shop_", OWNERSHIP_NONE, 0),
+	UNLABELLED("two '_'", "shop__", OWNERSHIP_OURS, DEAD),
+	UNLABELLED("nothing before the '_'", "_shop", OWNERSHIP_NONE, 0),
+	UNLABELLED("upper case", "Shop_token", OWNERSHIP_NONE, 0),
+	UNLABELLED("longer", "shopping_token", OWNERSHIP_NONE, 0),
+	UNLABELLED("inside", "my_shop_token", OWNERSHIP_NONE, 0),
+	UNLABELLED("neighbour -2", "shop-2_token", OWNERSHIP_NONE, 0),
+	UNLABELLED("neighbour _2, which a label names", "shop_2_token", OWNERSHIP_NONE, 0),
+	UNLABELLED("a label that isn't one of an app's", "shop_token_x", OWNERSHIP_OURS, DEAD),
+	UNLABELLED("a live neighbour's", "shop_live_token", OWNERSHIP_NONE, 0),
+	UNLABELLED("a neighbour's whose record is lost", "shop_lost_token", OWNERSHIP_NONE, 0),
+	UNLABELLED("a protected neighbour's", "shop_prod_token", OWNERSHIP_NONE, 0),
+	UNLABELLED("a live app's", "alive_token", OWNERSHIP_NONE, 0),
+	UNLABELLED("a live app's stack's", "alive_stack_token", OWNERSHIP_NONE, 0),
+	UNLABELLED("alive's or alive_pr's", "alive_pr_token", OWNERSHIP_KEPT, DEAD_LONG),
+	UNLABELLED("foreign's or foreign_pr's", "foreign_pr_token", OWNERSHIP_KEPT, DEAD_LONG),
+	UNLABELLED("both are dead", "going_too_token", OWNERSHIP_OURS, DEAD_LONG),
+	UNLABELLED("another janitor's", "going_token", OWNERSHIP_NONE, 0),
+	UNLABELLED("a live app's stack is named so too", "shop-x_token", OWNERSHIP_KEPT, DEAD),
+	UNLABELLED("protected by a glob", "shop_precious", OWNERSHIP_KEPT, DEAD),
+	{ "config", RESOURCE_CONFIG, "shop_conf", { NULL }, false, OWNERSHIP_OURS, DEAD },
+	{ "volume", RESOURCE_VOLUME, "shop_data", { NULL }, false, OWNERSHIP_NONE, 0 },
+	{ "external network", RESOURCE_NETWORK, "shop_net", { NULL }, false, OWNERSHIP_NONE, 0 },
+	{ "service", RESOURCE_SERVICE, "shop_web", { NULL }, false, OWNERSHIP_NONE, 0 },
+	{ "container", RESOURCE_CONTAINER, "shop_web", { NULL }, false, OWNERSHIP_NONE, 0 },
+	{ "other labels",
+	  RESOURCE_SECRET,
+	  "shop_token",
+	  { "com.example", "x" },
+	  false,
+	  OWNERSHIP_OURS,
+	  DEAD },
+	{ "a label of an unknown app",
+	  RESOURCE_SECRET,
+	  "shop_token",
+	  { APP, "unknown" },
+	  false,
+	  OWNERSHIP_NONE,
+	  0 },
+	{ "an empty label", RESOURCE_SECRET, "shop_token", { APP, "" }, false, OWNERSHIP_NONE, 0 },
+	{ "protect label",
+	  RESOURCE_SECRET,
+	  "shop_token",
+	  { "ci-janitor.protect", "true" },
+	  false,
+	  OWNERSHIP_KEPT,
+	  DEAD },
+	{ "a label may be missing",
+	  RESOURCE_SECRET,
+	  "shop_token",
+	  { NULL },
+	  true,
+	  OWNERSHIP_KEPT,
+	  DEAD },
+};
+
 static void judge(const struct row *row, const char *driver)
 {
 	struct resource resource = { .kind = row->kind, .malformed = row->malformed };
@@ -223,6 +309,64 @@ static void test_table(void)
 		judge(&rows[i], "local");
 }
 
+static void test_prefixes(void)
+{
+	for (size_t i = 0; i < sizeof(prefix_rows) / sizeof(prefix_rows[0]); i++)
+		judge(&prefix_rows[i], "local");
+}
+
+/* Whoever reads that it was kept must learn between whom he is to decide. */
+static void test_both_are_named(void)
+{
+	char id[] = "id", name[] = "alive_pr_token";
+	struct resource secret = { .kind = RESOURCE_SECRET, .id = id, .name = name };
+	struct ownership_verdict verdict;
+
+	ownership_judge(&secret, &owners, &settings, &verdict);
+	CHECK_TEXT(verdict.reason,
+		   "it has no label, and by its name could be alive_pr's or alive's");
+	CHECK_TEXT(verdict.rule, "name begins with alive_pr_");
+	CHECK_TEXT(verdict.name, "alive_pr");
+}
+
+/* What abra cuts after 45 characters may be two apps' stack: a dead one's goes, one that a live app
+ * may have made stays. */
+static void test_cut_stack_names(void)
+{
+	static const char stack[] = "shop_a-very-long-branch-name_ci2_example_org_";
+	static const char *const apps[] = {
+		"shop.a-very-long-branch-name.ci2.example.org.one",
+		"shop.a-very-long-branch-name.ci2.example.org.two",
+	};
+	CLEANUP(settings_release) struct settings co_op;
+	CLEANUP(owner_list_release) struct owner_list list = { 0 };
+	char cut[APP_NAME_MAX + 1], id[] = "id", name[APP_NAME_MAX];
+	struct resource secret = { .kind = RESOURCE_SECRET, .id = id, .name = name };
+	struct ownership_verdict verdict;
+
+	settings_init(&co_op);
+	co_op.stack_name = STACK_NAME_CO_OP_CLOUD;
+	for (size_t i = 0; i < 2; i++) {
+		struct owner *owner = owner_list_append(&list);
+
+		settings_stack_name(&co_op, apps[i], cut, sizeof(cut));
+		CHECK_TEXT(cut, stack);
+		owner->hash = app_hash_of(apps[i]);
+		owner_add_stack(owner, cut);
+		owner->job = 7;
+	}
+	owner_list_sort(&list);
+	snprintf(name, sizeof(name), "%s_password_v1", stack);
+	ownership_judge(&secret, &list, &co_op, &verdict);
+	CHECK_NUMBER(verdict.what, OWNERSHIP_OURS);
+	CHECK_NUMBER(verdict.job, 7);
+	list.items[1].job = OWNER_NOBODY;
+	ownership_judge(&secret, &list, &co_op, &verdict);
+	CHECK_NUMBER(verdict.what, OWNERSHIP_KEPT);
+	settings_stack_name(&co_op, "shop.example.org", cut, sizeof(cut));
+	CHECK_TEXT(cut, "shop_example_org");
+}
+
 static void test_volume_drivers(void)
 {
 	struct row row = { "volume", RESOURCE_VOLUME, "v", { STACK, "shop" },
@@ -236,6 +380,9 @@ static void test_volume_drivers(void)
 
 static const struct test tests[] = {
 	{ "labels, stacks, neighbours, claims of the living, protection", test_table },
+	{ "unlabelled secrets and configs by their names' beginning", test_prefixes },
+	{ "an ambiguous object names both apps", test_both_are_named },
+	{ "stack names cut after 45 characters", test_cut_stack_names },
 	{ "volumes of other drivers are kept", test_volume_drivers },
 	{ NULL, NULL },
 };
