@@ -3,8 +3,9 @@
  *
  * Caveats: major:minor is the superblock's (differs from st_dev on btrfs subvolumes); the pid was
  * noted when the lock was taken and may have been reused; a lock from another PID namespace may be
- * missing. The kernel hands the file out page by page and by position: when other locks go away during
- * the reading, one that stays held may be skipped. So absence alone proves nothing; read twice.
+ * missing. The kernel hands the file out page by page and by position: when other locks go away
+ * during the reading, one that stays held may be skipped. So absence alone proves nothing; read
+ * twice.
  */
 #ifndef KERNEL_PROC_LOCKS_H
 #define KERNEL_PROC_LOCKS_H
@@ -26,8 +27,12 @@ struct proc_lock_list {
 	size_t capacity;
 };
 
-int proc_locks_read(struct proc_lock_list *ret, struct error *err);
+/* Adds what a reading shows to the list, which is empty ({ 0 }) or holds an earlier one's; each
+ * inode of a device stands in it once. On failure the list is as it was. */
+int proc_locks_read(struct proc_lock_list *list, struct error *err);
 void proc_locks_release(struct proc_lock_list *list);
+/* The index of the first one with the inode or, when there is none, of where it would be. */
+size_t proc_locks_first(const struct proc_lock_list *list, ino_t inode);
 /* The held flock on the inode, or NULL. Compares the inode and the device. */
 const struct proc_lock *proc_locks_find(const struct proc_lock_list *list, dev_t device,
 					ino_t inode);

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "commands_internal.h"
 #include "kernel/signals.h"
-#include "lock/lock_look.h"
+#include "lock/deleted_lock.h"
 
 static bool is_idle(const struct app_result *result)
 {

@@ -41,32 +41,45 @@ static int by_inode(const void *a, const void *b)
 {
 	const struct proc_lock *left = a, *right = b;
 
-	return (left->inode > right->inode) - (left->inode < right->inode);
+	if (left->inode != right->inode)
+		return left->inode > right->inode ? 1 : -1;
+	return (left->device > right->device) - (left->device < right->device);
 }
 
-int proc_locks_read(struct proc_lock_list *ret, struct error *err)
+/* Sorts, and keeps of each inode of a device one. */
+static void unite(struct proc_lock_list *list)
+{
+	size_t kept = 0;
+
+	if (!list->count)
+		return;
+	qsort(list->items, list->count, sizeof(*list->items), by_inode);
+	for (size_t i = 1; i < list->count; i++)
+		if (by_inode(&list->items[i], &list->items[kept]))
+			list->items[++kept] = list->items[i];
+	list->count = kept + 1;
+}
+
+int proc_locks_read(struct proc_lock_list *list, struct error *err)
 {
 	CLEANUP(close_stream) FILE *stream = fopen("/proc/locks", "re");
 	CLEANUP_FREE char *line = NULL;
-	struct proc_lock_list list = { 0 };
+	size_t before = list->count, size = 0;
 	struct proc_lock lock;
-	size_t size = 0;
 
 	if (!stream)
 		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to open /proc/locks");
 	while (getline(&line, &size, stream) >= 0) {
 		if (!parse_line(line, &lock))
 			continue;
-		list.items = xgrow(list.items, &list.capacity, list.count + 1, sizeof(lock));
-		list.items[list.count++] = lock;
+		list->items = xgrow(list->items, &list->capacity, list->count + 1, sizeof(lock));
+		list->items[list->count++] = lock;
 	}
 	if (ferror(stream)) {
-		proc_locks_release(&list);
+		list->count = before;
 		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to read /proc/locks");
 	}
-	if (list.count)
-		qsort(list.items, list.count, sizeof(lock), by_inode);
-	*ret = list;
+	unite(list);
 	return 0;
 }
 
@@ -76,8 +89,7 @@ void proc_locks_release(struct proc_lock_list *list)
 	*list = (struct proc_lock_list){ 0 };
 }
 
-const struct proc_lock *proc_locks_find(const struct proc_lock_list *list, dev_t device,
-					ino_t inode)
+size_t proc_locks_first(const struct proc_lock_list *list, ino_t inode)
 {
 	size_t low = 0, high = list->count;
 
@@ -89,8 +101,15 @@ const struct proc_lock *proc_locks_find(const struct proc_lock_list *list, dev_t
 		else
 			high = middle;
 	}
-	for (; low < list->count && list->items[low].inode == inode; low++)
-		if (list->items[low].device == device)
-			return &list->items[low];
+	return low;
+}
+
+const struct proc_lock *proc_locks_find(const struct proc_lock_list *list, dev_t device,
+					ino_t inode)
+{
+	for (size_t i = proc_locks_first(list, inode);
+	     i < list->count && list->items[i].inode == inode; i++)
+		if (list->items[i].device == device)
+			return &list->items[i];
 	return NULL;
 }

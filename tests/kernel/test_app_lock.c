@@ -15,6 +15,7 @@
 #include "app_lock_fixture.h"
 #include "harness/command.h"
 #include "harness/harness.h"
+#include "lock/deleted_lock.h"
 #include "lock/lock_look.h"
 #include "lock/record_file.h"
 #include "process_support.h"
