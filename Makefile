@@ -56,7 +56,7 @@ OBJECTS	 := $(SOURCES:%.c=$(O)/%.o)
 LIBRARY	 := $(O)/libci-janitor.a
 PROGRAM	 := $(O)/ci-janitor
 HARNESS	 := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard tests/harness/*.c)))
-LAYERS	 := unit kernel engine swarm
+LAYERS	 := unit kernel engine swarm torture
 TEST_PROGRAMS := $(LAYERS:%=$(O)/check-%)
 
 Q	 = $(if $(V),,@)
@@ -101,6 +101,22 @@ check-$(1): $(O)/check-$(1) $(PROGRAM)
 endef
 $(foreach layer,$(LAYERS),$(eval $(call test_layer,$(layer))))
 
+# The torture's programs, and the same ones with what tests/torture/broken does to the C library.
+BREAK	 := -Wl,--wrap=fstat,--wrap=fstatat,--wrap=unlinkat,--wrap=close,--wrap=flock
+BROKEN	 := $(O)/tests/torture/broken/broken.o
+TORTURE_LIBRARY := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard tests/torture/library/*.c))) \
+		   $(O)/tests/harness/command.o $(LIBRARY)
+TORTURERS := $(O)/torture-library $(O)/torture-library-broken
+
+$(O)/torture-library: $(TORTURE_LIBRARY)
+$(O)/torture-library-broken: $(TORTURE_LIBRARY) $(BROKEN)
+$(O)/%-broken: HARDENING_LD += $(BREAK)
+$(TORTURERS):
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+check-torture: $(TORTURERS)
+
 .PHONY: deps deps-test check check-layers check-headers demo install
 deps:
 	$(Q)tests/tools/install-deps.sh
@@ -137,3 +153,4 @@ clean:
 
 -include $(OBJECTS:.o=.d) $(O)/src/main.d $(HARNESS:.o=.d)
 -include $(foreach layer,$(LAYERS),$(patsubst %.c,$(O)/%.d,$(wildcard tests/$(layer)/*.c)))
+-include $(patsubst %.c,$(O)/%.d,$(wildcard tests/torture/*/*.c))
