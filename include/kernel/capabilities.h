@@ -20,4 +20,7 @@ int capabilities_drop(enum capability_profile profile, struct error *err);
  * Async-signal-safe; 0 or -1 with errno. */
 int capabilities_restore(void);
 
+/* Undoes capabilities_restore in a RUN process that is to go on. */
+void capabilities_drop_again(void);
+
 #endif

@@ -132,3 +132,10 @@ int capabilities_restore(void)
 		return 0;
 	return (int)syscall(SYS_capset, &header, before_drop);
 }
+
+void capabilities_drop_again(void)
+{
+	/* What was possible once for this process is possible again. */
+	if (is_dropped)
+		(void)capabilities_drop(CAPABILITIES_RUN, NULL);
+}

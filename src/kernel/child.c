@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -10,18 +11,9 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "child_internal.h"
 #include "kernel/capabilities.h"
 #include "kernel/process.h"
-
-enum step {
-	STEP_SESSION,
-	STEP_CGROUP,
-	STEP_STDOUT,
-	STEP_INHERIT,
-	STEP_CAPABILITIES,
-	STEP_DEATH_SIGNAL,
-	STEP_EXEC,
-};
 
 static const char *const step_names[] = {
 	[STEP_SESSION] = "start a session for",
@@ -30,6 +22,10 @@ static const char *const step_names[] = {
 	[STEP_INHERIT] = "hand a descriptor to",
 	[STEP_CAPABILITIES] = "restore the capabilities of",
 	[STEP_DEATH_SIGNAL] = "set the death signal of",
+	[STEP_USER] = "map the user of",
+	[STEP_MOUNTS] = "separate the mounts of",
+	[STEP_PROC] = "mount /proc for",
+	[STEP_FORK] = "fork for",
 	[STEP_EXEC] = "execute",
 };
 
@@ -38,16 +34,12 @@ struct failure {
 	int errnum;
 };
 
-/* Who must be alive for the child to go on. */
-struct parent {
-	pid_t pid;
-	int pidfd; /* -1 where the kernel has none */
-};
-
 static void open_parent(struct parent *parent)
 {
 	parent->pid = getpid();
 	parent->pidfd = process_open(parent->pid);
+	parent->uid = geteuid();
+	parent->gid = getegid();
 }
 
 static void close_parent(struct parent *parent)
@@ -55,13 +47,35 @@ static void close_parent(struct parent *parent)
 	cleanup_close(&parent->pidfd);
 }
 
-/* PDEATHSIG misses a parent that died before prctl(2). The pidfd also answers for the first process
- * of a new pid namespace, whose getppid(2) is always 0. */
-static int die_with(const struct parent *parent, int death_signal)
+/* The old /proc, where there is one, knows the parent of a new namespace's first process, too. */
+static pid_t parent_by_proc(void)
+{
+	char stat[512];
+	const char *rest;
+	int pid = 0;
+
+	if (file_read_at(AT_FDCWD, "/proc/self/stat", stat, sizeof(stat)) < 0)
+		return 0;
+	rest = strrchr(stat, ')');
+	return rest && sscanf(rest, ") %*c %d", &pid) == 1 ? pid : 0;
+}
+
+static bool has_lost(const struct parent *parent)
+{
+	pid_t now;
+
+	if (parent->pidfd >= 0)
+		return process_has_ended(parent->pidfd);
+	now = getppid();
+	return (now ? now : parent_by_proc()) != parent->pid;
+}
+
+/* PDEATHSIG misses a parent that died before prctl(2). */
+int child_die_with(const struct parent *parent, int death_signal)
 {
 	if (prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0))
 		return -1;
-	if (parent->pidfd >= 0 ? process_has_ended(parent->pidfd) : getppid() != parent->pid)
+	if (has_lost(parent))
 		_exit(128 + death_signal);
 	return 0;
 }
@@ -87,24 +101,15 @@ static int become_stdout(int fd)
 	return fd == STDOUT_FILENO ? clear_close_on_exec(fd) : dup2(fd, STDOUT_FILENO);
 }
 
-/* Returns only when something failed; the step that did. The capabilities come before the death
- * signal because gaining some clears it, the signals last so that none is delivered half-way. */
-static enum step set_up_and_exec(const struct child_setup *setup, const struct parent *parent)
+enum step child_exec(const struct child_setup *setup)
 {
 	char *const *envp = setup->envp ? setup->envp : environ;
 
-	if (setup->new_session && setsid() < 0)
-		return STEP_SESSION;
-	if (setup->cgroup_fd >= 0 && enter_cgroup(setup->cgroup_fd))
-		return STEP_CGROUP;
 	if (setup->stdout_fd >= 0 && become_stdout(setup->stdout_fd) < 0)
 		return STEP_STDOUT;
 	if (setup->inherit_fd >= 0 && clear_close_on_exec(setup->inherit_fd) < 0)
 		return STEP_INHERIT;
-	if (setup->restore_capabilities && capabilities_restore())
-		return STEP_CAPABILITIES;
-	if (setup->death_signal && die_with(parent, setup->death_signal))
-		return STEP_DEATH_SIGNAL;
+	/* Last, so that no signal is delivered half-way. */
 	if (setup->signals)
 		signals_give_back(setup->signals);
 	if (setup->exec_path)
@@ -114,13 +119,29 @@ static enum step set_up_and_exec(const struct child_setup *setup, const struct p
 	return STEP_EXEC;
 }
 
-static _Noreturn void become_child(const struct child_setup *setup, const struct parent *parent,
-				   int status_fd)
+/* Returns only when something failed; the step that did. The capabilities come before the death
+ * signal because gaining some clears it. */
+static enum step set_up_and_exec(const struct child_setup *setup, const struct parent *parent,
+				 const struct cloned *cloned, int status_fd)
 {
-	struct failure failure = { 0 };
+	if (setup->new_session && setsid() < 0)
+		return STEP_SESSION;
+	if (setup->cgroup_fd >= 0 && !cloned->in_cgroup && enter_cgroup(setup->cgroup_fd))
+		return STEP_CGROUP;
+	if (setup->pid_namespace)
+		return namespace_init_run(setup, parent, cloned, status_fd);
+	if (setup->restore_capabilities && capabilities_restore())
+		return STEP_CAPABILITIES;
+	if (setup->death_signal && child_die_with(parent, setup->death_signal))
+		return STEP_DEATH_SIGNAL;
+	return child_exec(setup);
+}
 
-	failure.step = set_up_and_exec(setup, parent);
-	failure.errnum = errno;
+void child_report(int status_fd, enum step step)
+{
+	struct failure failure = { .errnum = errno };
+
+	failure.step = step;
 	(void)file_write_all(status_fd, &failure, sizeof(failure));
 	_exit(127);
 }
@@ -142,6 +163,7 @@ int child_spawn(const struct child_setup *setup, struct child *ret, bool *ret_st
 	CLEANUP(close_parent) struct parent parent = { .pidfd = -1 };
 	CLEANUP_CLOSE int read_end = -1;
 	struct child child = CHILD_NONE;
+	struct cloned cloned;
 	struct failure failure;
 	int pipe_fds[2], status, errnum;
 
@@ -150,13 +172,15 @@ int child_spawn(const struct child_setup *setup, struct child *ret, bool *ret_st
 		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to make a pipe");
 	read_end = pipe_fds[0];
 	open_parent(&parent);
-	child.pid = fork();
+	child.pid = clone_child(setup, &cloned);
 	if (child.pid == 0)
-		become_child(setup, &parent, pipe_fds[1]);
+		child_report(pipe_fds[1], set_up_and_exec(setup, &parent, &cloned, pipe_fds[1]));
 	errnum = errno;
 	(void)close(pipe_fds[1]);
 	if (child.pid < 0)
-		return error_set_errno(err, ERROR_SYSTEM, errnum, "unable to fork");
+		return error_set_errno(err, ERROR_SYSTEM, errnum,
+				       setup->pid_namespace ? "unable to make a PID namespace"
+							    : "unable to fork");
 	/* Nobody has waited for it yet, so the pid is still its own. */
 	child.pidfd = process_open(child.pid);
 	if (!read_failure(read_end, &failure)) {
@@ -202,7 +226,7 @@ int child_fork(int (*function)(void *data), void *data, struct child *ret, struc
 	if (child.pid < 0)
 		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to fork");
 	if (child.pid == 0) {
-		if (die_with(&parent, SIGKILL))
+		if (child_die_with(&parent, SIGKILL))
 			_exit(127);
 		close_parent(&parent);
 		(void)sigemptyset(&none);
@@ -224,4 +248,9 @@ void child_kill(struct child *child)
 	if (kill(child->pid, SIGKILL) && errno != ESRCH)
 		return;
 	(void)child_wait(child, true, &status);
+}
+
+int child_queue(const struct child *child, int signal_number, int whom)
+{
+	return sigqueue(child->pid, signal_number, (union sigval){ .sival_int = whom });
 }
