@@ -24,17 +24,28 @@ static int describe(const struct lock_dir *dir, const struct app_lock *lock,
 	return app_lock_write_record(lock, record, err);
 }
 
-static int link_to_name(const struct lock_dir *dir, const struct app_lock *lock)
+/* LOCK_FREE: it has its name. LOCK_REPLACED: somebody else has it. LOCK_GONE: without /proc it
+ * takes AT_EMPTY_PATH, which before Linux 6.10 asks for CAP_DAC_READ_SEARCH. */
+static int link_to_name(const struct lock_dir *dir, const struct app_lock *lock, struct error *err)
 {
 	char name[APP_LOCKFILE_NAME_SIZE], link[64];
+	int result;
 
 	(void)app_lockfile_name(&lock->hash, name);
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", lock->fd);
-	if (!linkat(AT_FDCWD, link, dir->fd, name, AT_SYMLINK_FOLLOW))
-		return 0;
-	/* No /proc here. AT_EMPTY_PATH asks for CAP_DAC_READ_SEARCH, so it is only the second
-	 * choice. */
-	return errno == ENOENT ? linkat(lock->fd, "", dir->fd, name, AT_EMPTY_PATH) : -1;
+	result = linkat(AT_FDCWD, link, dir->fd, name, AT_SYMLINK_FOLLOW);
+	if (result < 0 && errno == ENOENT)
+		result = linkat(lock->fd, "", dir->fd, name, AT_EMPTY_PATH);
+	if (result == 0)
+		return LOCK_FREE;
+	switch (errno) {
+	case EEXIST:
+		return LOCK_REPLACED;
+	case ENOENT:
+		return LOCK_GONE;
+	default:
+		return lockfile_error(dir, &lock->hash, errno, "create", err);
+	}
 }
 
 static int fill(const struct lock_dir *dir, const struct app_hash *hash, int fd,
@@ -53,7 +64,8 @@ static int fill(const struct lock_dir *dir, const struct app_hash *hash, int fd,
 	return 0;
 }
 
-/* Where O_TMPFILE is missing: born empty and unlocked, so that a janitor may get it first. */
+/* Where O_TMPFILE or the way to name its file is missing: born empty and unlocked, so that a
+ * janitor may get it first. */
 static int create_by_name(const struct lock_dir *dir, const struct app_hash *hash,
 			  const struct record *record, struct app_lock *ret, bool *ret_created,
 			  struct error *err)
@@ -84,18 +96,22 @@ static int create_by_name(const struct lock_dir *dir, const struct app_hash *has
 	return result;
 }
 
-/* Lock, describe, and only then give it the name. */
+/* Lock, describe, and only then give it the name. LOCK_GONE: it can't be given one here. */
 static int publish(const struct lock_dir *dir, const struct app_lock *lock,
 		   const struct record *record, struct error *err)
 {
+	int result;
+
 	if (flock(lock->fd, LOCK_EX | LOCK_NB) < 0)
 		return lockfile_error(dir, &lock->hash, errno, "lock", err);
 	if (describe(dir, lock, record, err) < 0)
 		return -1;
-	if (link_to_name(dir, lock) < 0)
-		return errno == EEXIST ? LOCK_REPLACED
-				       : lockfile_error(dir, &lock->hash, errno, "create", err);
-	return lockfile_identity(dir, lock, err);
+	result = link_to_name(dir, lock, err);
+	if (result != LOCK_FREE)
+		return result;
+	/* A name that is gone again is not one that could not be given. */
+	result = lockfile_identity(dir, lock, err);
+	return result == LOCK_GONE ? LOCK_REPLACED : result;
 }
 
 static int create(const struct lock_dir *dir, const struct app_hash *hash,
@@ -114,7 +130,9 @@ static int create(const struct lock_dir *dir, const struct app_hash *hash,
 		result = publish(dir, &lock, record, err);
 	if (result != LOCK_FREE) {
 		(void)close(fd);
-		return result;
+		return result == LOCK_GONE
+			       ? create_by_name(dir, hash, record, ret, ret_created, err)
+			       : result;
 	}
 	*ret_created = true;
 	*ret = lock;

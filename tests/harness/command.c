@@ -1,4 +1,5 @@
 #include "harness/command.h"
+#include "harness/refuse.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,6 +75,15 @@ static char *memory_file_content(int fd)
 	return content;
 }
 
+static const struct refused_call *refused;
+static size_t refused_count;
+
+void commands_refuse(const struct refused_call *calls, size_t count)
+{
+	refused = calls;
+	refused_count = count;
+}
+
 static void redirect(int fd, int to)
 {
 	/* Through a copy above the standard ones: dup2 onto itself would keep close-on-exec. */
@@ -97,6 +107,8 @@ become(const struct process *process, int input, const char *command, pid_t pare
 	redirect(input, STDIN_FILENO);
 	redirect(process->output_fd, STDOUT_FILENO);
 	redirect(process->errors_fd, STDERR_FILENO);
+	if (refused_count && refuse_calls(refused, refused_count) < 0)
+		_exit(127);
 	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 	_exit(127);
 }

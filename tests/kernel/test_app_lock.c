@@ -20,50 +20,6 @@
 #include "lock/record_file.h"
 #include "process_support.h"
 
-static void test_birth_with_record(void)
-{
-	struct lock_fixture fixture = fixture_open("shop");
-	struct app_lock lock = APP_LOCK_NONE;
-	struct record record;
-	struct stat status;
-	bool created = false;
-
-	CHECK_NUMBER(fixture_try(&fixture, &lock, &created), LOCK_FREE);
-	CU_ASSERT_TRUE(created);
-	CHECK_NUMBER(fcntl(lock.fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-	CHECK_NUMBER(fstatat(fixture.dir.fd, fixture.name, &status, 0), 0);
-	CHECK_NUMBER(status.st_ino, lock.inode);
-	CHECK_NUMBER(status.st_mode & 07777, 0600);
-	CHECK_NUMBER(status.st_nlink, 1);
-	app_lock_read_record(lock.fd, &fixture.hash, &record);
-	CU_ASSERT_TRUE(record.known);
-	CHECK_TEXT(record.app, "shop");
-	app_lock_release(&lock);
-	CHECK_NUMBER(lock.fd, -1);
-
-	/* The dead predecessor's record is the winner's to read first. */
-	snprintf(fixture.record.holder, sizeof(fixture.record.holder), "second");
-	CHECK_NUMBER(fixture_try(&fixture, &lock, &created), LOCK_FREE);
-	CU_ASSERT_FALSE(created);
-	app_lock_read_record(lock.fd, &fixture.hash, &record);
-	CHECK_TEXT(record.holder, "");
-	CHECK_NUMBER(ftruncate(lock.fd, RECORD_FILE_SIZE), 0);
-	CHECK_NUMBER(app_lock_write_record(&lock, &fixture.record, NULL), 0);
-	app_lock_read_record(lock.fd, &fixture.hash, &record);
-	CHECK_TEXT(record.holder, "second");
-	CHECK_NUMBER(fstat(lock.fd, &status), 0);
-	CU_ASSERT_TRUE(status.st_size < RECORD_FILE_SIZE);
-
-	/* A record of another app says nothing. */
-	snprintf(fixture.record.app, sizeof(fixture.record.app), "other");
-	CHECK_NUMBER(app_lock_write_record(&lock, &fixture.record, NULL), 0);
-	app_lock_read_record(lock.fd, &fixture.hash, &record);
-	CU_ASSERT_FALSE(record.known);
-	CHECK_TEXT(record.app, "");
-	app_lock_release(&lock);
-	fixture_close(&fixture);
-}
-
 static void test_one_holder(void)
 {
 	struct lock_fixture fixture = fixture_open("shop");
@@ -388,7 +344,6 @@ static void test_deleted_holder_elsewhere(void)
 }
 
 static const struct test tests[] = {
-	{ "born locked, described, and 0600", test_birth_with_record },
 	{ "one holder; held, free and gone", test_one_holder },
 	{ "forget unlinks only its own inode", test_forget_only_its_own },
 	{ "a waiter behind a forget gets a fresh inode", test_waiter_behind_a_forget },
