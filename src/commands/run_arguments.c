@@ -1,0 +1,167 @@
+#include "run_arguments_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "kernel/child.h"
+
+#define CONFLICT_STATUS 75
+
+const char *const if_held_words[] = { "wait", "fail", "skip", NULL };
+
+struct run_arguments run_arguments = {
+	.if_held = IF_HELD_WAIT,
+	.conflict_status = CONFLICT_STATUS,
+	.wait_ms = -1,
+	.deadline_ms = -1,
+	.kill_grace_ms = -1,
+	.teardown_timeout_ms = -1,
+};
+
+void own_command_add(struct own_command *own, const char *argument)
+{
+	if (own->count + 1 >= OWN_ARGUMENTS_MAX)
+		abort();
+	/* exec's argv is not const for reasons of history only. */
+	own->argv[own->count++] = (char *)(uintptr_t)argument;
+	own->argv[own->count] = NULL;
+}
+
+void own_command_add_option(struct own_command *own, const char *option, const char *value)
+{
+	if (!value)
+		return;
+	own_command_add(own, option);
+	own_command_add(own, value);
+}
+
+void own_command_begin(struct own_command *own, const char *command)
+{
+	const struct context *context = own->context;
+
+	own->count = 0;
+	own_command_add(own, "ci-janitor");
+	own_command_add_option(own, "--config", context->config);
+	own_command_add_option(own, "--lock-dir", context->settings.lock_dir);
+	own_command_add_option(own, "--host", context->settings.engine_host);
+	if (context->report.quiet)
+		own_command_add(own, "--quiet");
+	if (context->report.verbose)
+		own_command_add(own, "--verbose");
+	own_command_add(own, command);
+}
+
+static char **engine_argv(void *data, const char *mode, int lock_fd, bool created)
+{
+	struct own_command *own = data;
+
+	own_command_begin(own, "reap-held");
+	(void)snprintf(own->fd, sizeof(own->fd), "%d", lock_fd);
+	own_command_add_option(own, "--fd", own->fd);
+	own_command_add_option(own, "--mode", mode);
+	if (created)
+		own_command_add(own, "--created");
+	own_command_add_option(own, "--stack", own->stack);
+	own_command_add(own, own->app);
+	return own->argv;
+}
+
+void run_sweep_first(struct own_command *own)
+{
+	struct child_setup setup = CHILD_SETUP_INIT;
+	struct error err = { .kind = ERROR_NONE };
+	struct child child = CHILD_NONE;
+	bool exec_failed;
+	int status = 0;
+
+	own_command_begin(own, "sweep");
+	setup.argv = own->argv;
+	setup.exec_path = "/proc/self/exe";
+	setup.restore_capabilities = true;
+	setup.stdout_fd = STDERR_FILENO;
+	setup.death_signal = SIGTERM;
+	if (child_spawn(&setup, &child, &exec_failed, &err) < 0) {
+		log_warning("unable to sweep first: %s", err.message);
+		return;
+	}
+	if (child_wait(&child, true, &status) < 0 || status != 0)
+		log_warning("the sweep of the other apps was not complete");
+}
+
+static int64_t or_default(int64_t value, int64_t otherwise)
+{
+	return value < 0 ? otherwise : value;
+}
+
+static int check_holder(const char *holder, struct error *err)
+{
+	size_t length = holder ? strlen(holder) : 0;
+
+	if (length > RECORD_TEXT_MAX)
+		return error_set(err, ERROR_USAGE, "--holder: longer than %d bytes",
+				 RECORD_TEXT_MAX);
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)holder[i] < ' ' || holder[i] == 0x7f)
+			return error_set(err, ERROR_USAGE,
+					 "--holder: control characters have no place in it");
+	return 0;
+}
+
+static void fill_options(struct run_prepared *prepared, const struct context *context,
+			 const char *app)
+{
+	const struct settings *settings = &context->settings;
+	const struct run_arguments *given = &run_arguments;
+
+	prepared->options = (struct run_options){
+		.app = app,
+		.stack = prepared->stack,
+		.holder = prepared->holder,
+		.job_url = prepared->job_url,
+		.if_held = (enum if_held)given->if_held,
+		.conflict_status = (int)given->conflict_status,
+		.wait_ms = or_default(given->wait_ms, CLOCK_NEVER),
+		.janitor_wait_ms = settings->app_timeout_ms,
+		.deadline_ms = or_default(given->deadline_ms, CLOCK_NEVER),
+		.kill_grace_ms = or_default(given->kill_grace_ms, settings->kill_grace_ms),
+		.teardown_timeout_ms =
+			or_default(given->teardown_timeout_ms, settings->teardown_timeout_ms),
+		.fresh = !given->no_fresh,
+		.teardown = !given->no_teardown,
+		.lock_dir = settings->lock_dir,
+		.trust = &context->trust,
+		.engine_argv = engine_argv,
+		.engine_argv_data = &prepared->own,
+	};
+}
+
+int run_prepare(struct run_prepared *ret, const struct context *context, const char *app,
+		struct error *err)
+{
+	const char *holder = run_arguments.holder;
+
+	*ret = (struct run_prepared){
+		.own = { .context = context, .app = app, .stack = ret->stack },
+		.holder = holder ? xstrdup(holder) : holder_id(),
+		.job_url = holder_job_url(),
+	};
+	if (command_check_app(context, app, err) < 0 || check_holder(holder, err) < 0)
+		return -1;
+	if (run_arguments.stack)
+		(void)snprintf(ret->stack, sizeof(ret->stack), "%s", run_arguments.stack);
+	else
+		settings_stack_name(&context->settings, app, ret->stack, sizeof(ret->stack));
+	fill_options(ret, context, app);
+	return 0;
+}
+
+void run_prepared_release(struct run_prepared *prepared)
+{
+	free(prepared->holder);
+	free(prepared->job_url);
+}
