@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "model/record.h"
+#include "model/result.h"
 
 enum lock_view_state {
 	LOCK_VIEW_FREE,	   /* no lockfile */
@@ -21,6 +22,7 @@ struct lock_view {
 	pid_t pid; /* of the process that the kernel names as holder; 0: not visible from here */
 	struct record record;
 	struct error error;
+	const struct app_result *resources; /* what the engine has of the app; NULL: not asked */
 };
 
 /* "free", "held", "reaping", "dead", "unknown" */

@@ -72,6 +72,7 @@ const char *app_outcome_name(enum app_outcome outcome);
 struct action *app_result_add(struct app_result *result, enum resource_kind kind, const char *id,
 			      const char *name, const char *rule);
 void action_set_outcome(struct action *action, enum action_outcome outcome, const char *reason);
+void app_result_copy(const struct app_result *from, struct app_result *ret);
 void app_result_release(struct app_result *result);
 /* The app's name, or "#<hash>" in buffer while no source names it. */
 const char *app_result_label(const struct app_result *result, char *buffer, size_t size);

@@ -26,6 +26,7 @@ struct owner {
 		   [APP_NAME_MAX + 1]; /* stack names besides the app's; may be empty */
 	size_t job;   /* the caller's number for a dead app whose lock it holds; OWNER_NOBODY: not
 			 ours */
+	bool live;    /* `job` only looks at it: nothing that it could claim is a dead app's */
 	bool reaping; /* not ours, but dead: another janitor is at it */
 };
 
@@ -57,7 +58,7 @@ void owner_list_release(struct owner_list *list);
 
 enum ownership {
 	OWNERSHIP_NONE,	    /* of none of the dead apps */
-	OWNERSHIP_OURS,	    /* of the dead app `job`: to be removed */
+	OWNERSHIP_OURS,	    /* of the dead app `job`: to be removed; or of a live one's */
 	OWNERSHIP_KEPT,	    /* of `job` by its labels, and kept for `reason` */
 	OWNERSHIP_DOUBTFUL, /* likewise, and `job` can't be called clean while it is there */
 };

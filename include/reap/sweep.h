@@ -46,6 +46,7 @@ struct reap_target {
 	bool for_run;  /* a fresh start: the lock and the lockfile stay, for the run that holds them
 			*/
 	bool no_fence; /* the caller has fenced already, and is itself part of the run */
+	bool live;     /* for reap_look: a run holds the app */
 };
 
 /* Probes every lockfile and reaps what is dead. Returns 0 with *ret filled: what could not be done
@@ -57,6 +58,11 @@ int reap_sweep(const struct lock_dir *dir, const struct sweep_options *options,
  * *result. */
 void reap_targets(const struct lock_dir *dir, struct reap_target *targets, size_t count,
 		  const struct sweep_options *options, struct sweep_result *result);
+
+/* What the engine has of the targets' apps: as a dry run, but without their locks (only lock.hash
+ * is set), so that it is past when it is told. A live app's objects come out as planned, too. */
+void reap_look(const struct lock_dir *dir, struct reap_target *targets, size_t count,
+	       const struct sweep_options *options, struct sweep_result *result);
 
 /* The exit status of cli.md: 0, 1, or 69. */
 int sweep_exit_status(const struct sweep_result *result);

@@ -4,10 +4,12 @@
 
 #include "commands/command.h"
 #include "engine/engine.h"
+#include "model/lock_view.h"
 #include "model/record.h"
 #include "reap/sweep.h"
 
 extern const struct option_spec no_options_table[];
+extern const struct option_spec list_options_table[];
 extern const struct option_spec sweep_options_table[];
 extern const struct option_spec reap_options_table[];
 extern const struct option_spec reap_held_options_table[];
@@ -56,6 +58,17 @@ int janitor_check_deleted_holder(const struct lock_dir *dir, const struct reap_t
 
 /* Was the program told to end? */
 bool janitor_is_told(const struct janitor *janitor);
+
+/* resources.c: what the engine has of the apps that the views show. */
+struct resources {
+	struct app_result *results; /* owned, in no order */
+	size_t count;
+};
+/* Asks the engine and joins each view with its result. What can't be known is said in the results.
+ * Returns the exit status. */
+int resources_look(struct context *context, const struct lock_dir *dir, struct lock_view *views,
+		   size_t count, struct resources *ret);
+void resources_release(struct resources *resources);
 
 /* holder.c */
 /* "github:<run id>:<attempt>" and the like from the CI's variables, else user@host:pid. Owned. */

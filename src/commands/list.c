@@ -13,6 +13,16 @@
 #define STATUS_FREE 3
 #define STATUS_UNKNOWN 4
 
+static struct {
+	bool resources;
+} given;
+
+const struct option_spec list_options_table[] = {
+	{ "resources", 0, OPTION_FLAG, &given.resources, NULL,
+	  "ask the engine, too, and show the objects of each app", 0, 0, NULL },
+	OPTIONS_END,
+};
+
 struct hash_list {
 	struct app_hash *items;
 	size_t count;
@@ -77,17 +87,24 @@ static void add_name(struct lock_view *view, const char *app)
 	(void)snprintf(view->record.app, sizeof(view->record.app), "%s", app);
 }
 
-static int report_views(const struct context *context, struct lock_view *views, size_t count,
-			struct error *err)
+/* The exit status, or -1 with *err. */
+static int report_views(struct context *context, const struct look *look, struct lock_view *views,
+			size_t count, struct error *err)
 {
+	CLEANUP(resources_release) struct resources resources = { 0 };
+	int status = 0;
+
 	if (count)
 		qsort(views, count, sizeof(*views), compare_views);
-	if (report_list(&context->report, context->settings.lock_dir, views, count, err) < 0)
+	if (count && given.resources)
+		status = resources_look(context, &look->dir, views, count, &resources);
+	if (report_list(&context->report, context->settings.lock_dir, views, count, err) < 0 ||
+	    report_finish(&context->report, err) < 0)
 		return -1;
-	return report_finish(&context->report, err);
+	return status;
 }
 
-static int list_named(const struct context *context, const struct look *look, char **apps,
+static int list_named(struct context *context, const struct look *look, char **apps,
 		      struct error *err)
 {
 	CLEANUP_FREE struct lock_view *views = NULL;
@@ -103,10 +120,10 @@ static int list_named(const struct context *context, const struct look *look, ch
 		look_at(look, &hash, &views[i]);
 		add_name(&views[i], apps[i]);
 	}
-	return report_views(context, views, count, err);
+	return report_views(context, look, views, count, err);
 }
 
-static int list_all(const struct context *context, const struct look *look, struct error *err)
+static int list_all(struct context *context, const struct look *look, struct error *err)
 {
 	struct hash_list hashes = { 0 };
 	CLEANUP_FREE struct lock_view *views = NULL;
@@ -120,7 +137,7 @@ static int list_all(const struct context *context, const struct look *look, stru
 		count += views[count].state != LOCK_VIEW_FREE;
 	}
 	free(hashes.items);
-	return result < 0 ? -1 : report_views(context, views, count, err);
+	return result < 0 ? -1 : report_views(context, look, views, count, err);
 }
 
 int command_list(struct context *context, char **operands)
@@ -136,7 +153,7 @@ int command_list(struct context *context, char **operands)
 	else
 		result = list_all(context, &look, &err);
 	look_release(&look);
-	return result < 0 ? command_fail(&err) : 0;
+	return result < 0 ? command_fail(&err) : result;
 }
 
 static int status_of(enum lock_view_state state)

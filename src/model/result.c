@@ -60,6 +60,20 @@ void action_set_outcome(struct action *action, enum action_outcome outcome, cons
 	action->outcome = outcome;
 }
 
+void app_result_copy(const struct app_result *from, struct app_result *ret)
+{
+	*ret = *from;
+	ret->actions = NULL;
+	ret->action_count = ret->action_capacity = 0;
+	for (size_t i = 0; i < from->action_count; i++) {
+		const struct action *action = &from->actions[i];
+
+		action_set_outcome(
+			app_result_add(ret, action->kind, action->id, action->name, action->rule),
+			action->outcome, action->reason);
+	}
+}
+
 void app_result_release(struct app_result *result)
 {
 	for (size_t i = 0; i < result->action_count; i++) {

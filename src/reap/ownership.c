@@ -91,10 +91,13 @@ void owner_list_release(struct owner_list *list)
 	*list = (struct owner_list){ 0 };
 }
 
+/* Which claim on an object goes before which. */
+enum claim_rank { CLAIM_NONE, CLAIM_LIVE, CLAIM_BY_STACK, CLAIM_BY_NAME };
+
 /* What the claims on one object come to. */
 struct claims {
-	size_t ours;			/* the dead app that it goes to */
-	bool direct;			/* by its name rather than its stack */
+	size_t ours; /* the dead app that it goes to */
+	enum claim_rank rank;
 	const struct owner *other;	/* an app that is not ours to reap */
 	char foreign[APP_NAME_MAX + 1]; /* likewise one without a lockfile */
 	const char *key;		/* NULL: by name prefix */
@@ -102,17 +105,19 @@ struct claims {
 	char name[APP_NAME_MAX + 1];	/* the app or stack, by which it is ours */
 };
 
-static void add_claim(struct claims *claims, const struct owner *owner, bool direct,
+static void add_claim(struct claims *claims, const struct owner *owner, enum claim_rank rank,
 		      const char *key, const char *name)
 {
-	if (owner->job == OWNER_NOBODY) {
+	/* One that is not dead stands before one that is. */
+	if ((owner->job == OWNER_NOBODY || owner->live) &&
+	    (!claims->other || claims->other->reaping))
 		claims->other = owner;
-		return;
-	}
-	if (claims->ours != OWNER_NOBODY && (claims->direct || !direct))
+	if (owner->live)
+		rank = CLAIM_LIVE;
+	if (owner->job == OWNER_NOBODY || rank <= claims->rank)
 		return;
 	claims->ours = owner->job;
-	claims->direct = direct;
+	claims->rank = rank;
 	claims->key = key;
 	(void)snprintf(claims->name, sizeof(claims->name), "%s", name);
 }
@@ -130,7 +135,7 @@ static size_t add_name_claims(struct claims *claims, const struct owner_list *ow
 	wanted.hash = app_hash_of(name);
 	owner = bsearch(&wanted, owners->items, owners->count, sizeof(*owners->items), by_hash);
 	if (owner) {
-		add_claim(claims, owner, true, key, name);
+		add_claim(claims, owner, CLAIM_BY_NAME, key, name);
 		found++;
 	}
 	while (low < high) {
@@ -142,7 +147,8 @@ static size_t add_name_claims(struct claims *claims, const struct owner_list *ow
 			high = middle;
 	}
 	for (; low < owners->stack_count && !strcmp(owners->stacks[low].stack, name); low++) {
-		add_claim(claims, &owners->items[owners->stacks[low].owner], false, key, name);
+		add_claim(claims, &owners->items[owners->stacks[low].owner], CLAIM_BY_STACK, key,
+			  name);
 		found++;
 	}
 	return found;
@@ -276,7 +282,7 @@ static const char *name_of_other(const struct claims *claims)
 
 static bool is_claimed_by_others(const struct claims *claims, char *reason, size_t size)
 {
-	if (!claims->other && !claims->foreign[0])
+	if (claims->rank == CLAIM_LIVE || (!claims->other && !claims->foreign[0]))
 		return false;
 	if (claims->key)
 		(void)snprintf(reason, size, "app %.130s, which is not dead, claims it too",

@@ -36,6 +36,7 @@ static void fill_owner(const struct reaper *reaper, const struct job *job, struc
 	const struct reap_target *target = job->target;
 
 	owner->hash = target->lock.hash;
+	owner->live = target->live;
 	(void)snprintf(owner->app, sizeof(owner->app), "%s", job->result.app);
 	add_stacks(owner, &target->record, reaper->options->settings);
 	owner_add_stack(owner, target->extra_stack);

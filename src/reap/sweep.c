@@ -202,6 +202,19 @@ void reap_targets(const struct lock_dir *dir, struct reap_target *targets, size_
 	result->took_ms = clock_now_ms() - began;
 }
 
+void reap_look(const struct lock_dir *dir, struct reap_target *targets, size_t count,
+	       const struct sweep_options *options, struct sweep_result *result)
+{
+	struct sweep_options look = *options;
+
+	look.dry_run = true;
+	for (size_t i = 0; i < count; i++) {
+		targets[i].for_run = true; /* there is no lock to give up */
+		targets[i].no_fence = true;
+	}
+	reap_targets(dir, targets, count, &look, result);
+}
+
 struct hashes {
 	struct app_hash *items;
 	size_t count;

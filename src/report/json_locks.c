@@ -20,6 +20,13 @@ static void put_view(json_t *object, const struct lock_view *view)
 	json_put_text(object, "stack", record->stack);
 	json_put_text(object, "job_url", record->job_url);
 	json_put_text(object, "host", record->host);
+	if (view->resources) {
+		const struct error *err = &view->resources->error;
+
+		json_put_actions(object, "resources", view->resources);
+		json_put_text(object, "resources_error",
+			      err->kind != ERROR_NONE ? err->message : NULL);
+	}
 	json_put_text(object, "error", view->error.kind != ERROR_NONE ? view->error.message : NULL);
 }
 

@@ -15,19 +15,24 @@ static json_t *render_action(const struct action *action)
 	return object;
 }
 
+void json_put_actions(json_t *object, const char *key, const struct app_result *result)
+{
+	json_t *actions = json_put_array(object, key);
+
+	for (size_t i = 0; i < result->action_count; i++)
+		json_append_object(actions, render_action(&result->actions[i]));
+}
+
 int json_app(const struct app_result *result, struct text *out, struct error *err)
 {
 	json_t *document = json_document("app", err);
-	json_t *actions;
 
 	if (!document)
 		return -1;
 	json_put_text(document, "app", result->app);
 	json_put_text(document, "hash", result->hash.hex);
 	json_put_text(document, "outcome", app_outcome_name(result->outcome));
-	actions = json_put_array(document, "actions");
-	for (size_t i = 0; i < result->action_count; i++)
-		json_append_object(actions, render_action(&result->actions[i]));
+	json_put_actions(document, "actions", result);
 	json_put_number(document, "killed", (int64_t)result->killed);
 	json_put_number(document, "took_ms", result->took_ms);
 	json_put_flag(document, "matched_nothing", result->matched_nothing);

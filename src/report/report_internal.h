@@ -3,13 +3,18 @@
 #define REPORT_REPORT_INTERNAL_H
 
 #include "base/text.h"
+#include "json_internal.h"
 #include "report/report.h"
 
 void text_app(const struct report *report, const struct app_result *result, struct text *out);
+/* `list --resources`: the objects of one app. */
+void text_resources(const char *label, const struct app_result *result, struct text *out);
 void text_summary(const struct report *report, const struct sweep_result *result, struct text *out);
 void text_list(const char *lock_dir, const struct lock_view *views, size_t count, struct text *out);
 void text_status(const struct lock_view *view, struct text *out);
 
+/* Appends the actions to the object, as an array. */
+void json_put_actions(json_t *object, const char *key, const struct app_result *result);
 int json_app(const struct app_result *result, struct text *out, struct error *err);
 int json_summary(const struct sweep_result *result, struct text *out, struct error *err);
 int json_list(const char *lock_dir, const struct lock_view *views, size_t count, struct text *out,

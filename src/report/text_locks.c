@@ -122,6 +122,19 @@ static void append_errors(struct text *out, const struct lock_view *views, size_
 	}
 }
 
+static void append_resources(struct text *out, const struct lock_view *views, size_t count)
+{
+	char buffer[APP_HASH_LENGTH + 2];
+
+	for (size_t i = 0; i < count; i++) {
+		const struct app_result *resources = views[i].resources;
+
+		if (resources)
+			text_resources(app_result_label(resources, buffer, sizeof(buffer)),
+				       resources, out);
+	}
+}
+
 void text_list(const char *lock_dir, const struct lock_view *views, size_t count, struct text *out)
 {
 	CLEANUP_FREE struct row *rows = xcalloc(count + 1, sizeof(*rows));
@@ -138,6 +151,7 @@ void text_list(const char *lock_dir, const struct lock_view *views, size_t count
 		fill_row(&rows[i + 1], &views[i]);
 	append_table(out, rows, count + 1);
 	append_errors(out, views, count);
+	append_resources(out, views, count);
 	for (size_t i = 0; i <= count; i++)
 		for (int column = 0; column < COLUMN_COUNT; column++)
 			text_release(&rows[i].cells[column]);

@@ -1,4 +1,7 @@
 /* Sweeps and reaps as lines for people. Whatever a file or the engine said is escaped. */
+#include <stdio.h>
+#include <string.h>
+
 #include "report_internal.h"
 
 #define COUNTED(count, noun) (count), (noun), (count) == 1 ? "" : "s"
@@ -30,6 +33,19 @@ static void open_action(struct text *out, const char *label, const char *before,
 	text_append_escaped(out, name_of(action));
 }
 
+/* As long as docker shows it. A volume has only its name. */
+static void append_id(struct text *out, const struct action *action)
+{
+	char id[13];
+
+	if (!action->id || action->id[0] == '\0' || name_of(action) == action->id ||
+	    !strcmp(action->id, action->name))
+		return;
+	(void)snprintf(id, sizeof(id), "%s", action->id);
+	text_append(out, " ");
+	text_append_escaped(out, id);
+}
+
 static void append_rule(struct text *out, const struct action *action)
 {
 	if (action->rule) {
@@ -54,6 +70,7 @@ static void append_action(struct text *out, const char *label, const struct acti
 	switch (action->outcome) {
 	case ACTION_PLANNED:
 		open_action(out, label, "would remove ", action);
+		append_id(out, action);
 		append_rule(out, action);
 		return;
 	case ACTION_REMOVED:
@@ -67,6 +84,7 @@ static void append_action(struct text *out, const char *label, const struct acti
 		return;
 	case ACTION_KEPT:
 		open_action(out, label, "kept ", action);
+		append_id(out, action);
 		append_reason(out, action);
 		return;
 	case ACTION_FAILED:
@@ -136,6 +154,28 @@ static void append_outcome(struct text *out, const struct app_result *result)
 			text_append_escaped(out, result->error.message);
 		}
 		return;
+	}
+}
+
+void text_resources(const char *label, const struct app_result *result, struct text *out)
+{
+	for (size_t i = 0; i < result->action_count; i++) {
+		const struct action *action = &result->actions[i];
+
+		open_action(out, label, "", action);
+		append_id(out, action);
+		if (action->outcome == ACTION_KEPT)
+			text_append(out, ": would be kept");
+		append_reason(out, action);
+	}
+	if (result->error.kind != ERROR_NONE) {
+		text_append_escaped(out, label);
+		text_append(out, ": ");
+		text_append_escaped(out, result->error.message);
+		text_append(out, "\n");
+	} else if (result->matched_nothing) {
+		text_append_escaped(out, label);
+		text_append(out, ": the engine has nothing of it\n");
 	}
 }
 

@@ -367,6 +367,36 @@ static void test_cut_stack_names(void)
 	CHECK_TEXT(cut, "shop_example_org");
 }
 
+/* `list --resources` looks at live apps, too: they have what nobody else could claim, and what a
+ * dead one shares with them is kept as ever. */
+static void test_looks_at_the_living(void)
+{
+	CLEANUP(owner_list_release) struct owner_list list = { 0 };
+	static const char *const apps[] = { "live", "dead" };
+	struct resource secret = { .kind = RESOURCE_SECRET };
+	struct ownership_verdict verdict;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct owner *owner = owner_list_append(&list);
+
+		owner->hash = app_hash_of(apps[i]);
+		owner->job = i;
+		owner->live = i == 0;
+	}
+	owner_list_sort(&list);
+	secret.id = strdup("id");
+	secret.name = strdup("x");
+	resource_add_label(&secret, STACK, "live");
+	ownership_judge(&secret, &list, &settings, &verdict);
+	CHECK_NUMBER(verdict.what, OWNERSHIP_OURS);
+	CHECK_NUMBER(verdict.job, 0);
+	resource_add_label(&secret, APP, "dead");
+	ownership_judge(&secret, &list, &settings, &verdict);
+	CHECK_NUMBER(verdict.what, OWNERSHIP_KEPT);
+	CHECK_NUMBER(verdict.job, 1);
+	resource_release(&secret);
+}
+
 static void test_volume_drivers(void)
 {
 	struct row row = { "volume", RESOURCE_VOLUME, "v", { STACK, "shop" },
@@ -383,6 +413,7 @@ static const struct test tests[] = {
 	{ "unlabelled secrets and configs by their names' beginning", test_prefixes },
 	{ "an ambiguous object names both apps", test_both_are_named },
 	{ "stack names cut after 45 characters", test_cut_stack_names },
+	{ "a look at live apps", test_looks_at_the_living },
 	{ "volumes of other drivers are kept", test_volume_drivers },
 	{ NULL, NULL },
 };

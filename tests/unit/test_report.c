@@ -37,7 +37,7 @@ static void test_app_text(void)
 	CHECK_NUMBER(report_app(&capture.report, &result, NULL), 0);
 	end(&capture, "shop: removed service shop_web (" RULE ")\n"
 		      "shop: container id1 was already gone (" RULE ")\n"
-		      "shop: kept network net: protected by its label\n"
+		      "shop: kept network net id1: protected by its label\n"
 		      "shop: unable to remove volume data: volume is in use (" RULE ")\n"
 		      "shop: left: 1 object removed, 1 process killed, 0.14 s: 1 object is left\n");
 }
@@ -117,7 +117,7 @@ static void test_dry_run(void)
 	add(&result, RESOURCE_SECRET, "shop_key", RULE, ACTION_PLANNED, NULL);
 	begin(&capture, false);
 	CHECK_NUMBER(report_app(&capture.report, &result, NULL), 0);
-	end(&capture, "shop: would remove secret shop_key (" RULE ")\n"
+	end(&capture, "shop: would remove secret shop_key id1 (" RULE ")\n"
 		      "shop: would be reaped: 1 object\n");
 }
 

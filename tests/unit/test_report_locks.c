@@ -92,6 +92,69 @@ static void test_empty_list(void)
 		      "\"locks\":[]}\n");
 }
 
+#define ID "0123456789abcdef0123456789abcdef"
+
+static void fill_resources(struct app_result *result)
+{
+	*result = (struct app_result){ .hash = { HASH }, .app = "shop" };
+	(void)app_result_add(result, RESOURCE_SERVICE, ID, "shop_web", "key=" HOSTILE);
+	(void)app_result_add(result, RESOURCE_VOLUME, "shop_data", "shop_data", NULL);
+	action_set_outcome(app_result_add(result, RESOURCE_SECRET, "s1", "shop_key", "r"),
+			   ACTION_KEPT, "protected");
+}
+
+static void test_resources_text(void)
+{
+	struct lock_view views[3];
+	struct app_result results[3] = { { .hash = { HASH } }, { .hash = { HASH } } };
+	struct capture capture;
+	const char *told;
+
+	fill_views(views);
+	fill_resources(&results[0]);
+	(void)error_set(&results[1].error, ERROR_UNREACHABLE, "no engine\n");
+	results[2] = (struct app_result){ .app = "empty", .matched_nothing = true };
+	for (size_t i = 0; i < 3; i++) {
+		views[i].state = LOCK_VIEW_DEAD;
+		views[i].resources = &results[i];
+	}
+	begin(&capture, false);
+	CHECK_NUMBER(report_list(&capture.report, "/run/lock", views, 3, NULL), 0);
+	CHECK_NUMBER(report_finish(&capture.report, NULL), 0);
+	told = strstr(capture.bytes, "\nshop: ");
+	CHECK_TEXT(told ? told + 1 : capture.bytes,
+		   "shop: service shop_web 0123456789ab (key=" HOSTILE_TEXT ")\n"
+		   "shop: volume shop_data\n"
+		   "shop: secret shop_key s1: would be kept: protected (r)\n"
+		   "#" HASH ": no engine\\x0a\n"
+		   "empty: the engine has nothing of it\n");
+	(void)fclose(capture.report.out);
+	free(capture.bytes);
+	app_result_release(&results[0]);
+}
+
+static void test_resources_json(void)
+{
+	struct lock_view views[3];
+	struct app_result resources;
+	struct capture capture;
+
+	fill_views(views);
+	fill_resources(&resources);
+	views[0].resources = &resources;
+	begin(&capture, true);
+	CHECK_NUMBER(report_list(&capture.report, "/run/lock", views, 1, NULL), 0);
+	CHECK_NUMBER(report_finish(&capture.report, NULL), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(
+		capture.bytes,
+		"\"resources\":[{\"kind\":\"service\",\"outcome\":\"planned\",\"id\":\"" ID
+		"\",\"name\":\"shop_web\",\"rule\":\"key=" HOSTILE_JSON "\",\"reason\":null},"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(capture.bytes, "\"resources_error\":null"));
+	(void)fclose(capture.report.out);
+	free(capture.bytes);
+	app_result_release(&resources);
+}
+
 static void test_list_json(void)
 {
 	struct lock_view views[3];
@@ -146,6 +209,8 @@ static void test_status(void)
 }
 
 static const struct test tests[] = {
+	{ "list --resources as text", test_resources_text },
+	{ "list --resources as JSON", test_resources_json },
 	{ "a list as a table", test_list_text },
 	{ "ages", test_list_ages },
 	{ "an empty list", test_empty_list },
