@@ -22,6 +22,7 @@ struct engine_options {
 	int64_t connect_timeout_ms;
 	int64_t read_timeout_ms;  /* list requests */
 	int64_t write_timeout_ms; /* remove requests */
+	int64_t open_timeout_ms;  /* all of engine_open; 0: only the limits above */
 	int connections;	  /* requests under way at most; those that hang don't count */
 	size_t max_body;	  /* bytes of one answer at most; 0: 256 MiB */
 	int wake_fd;		  /* engine_wait returns early when it becomes readable; -1: none */

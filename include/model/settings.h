@@ -14,6 +14,12 @@ struct word_list {
 	size_t count;
 };
 
+/* What to do about swarm objects. */
+enum swarm_use {
+	SWARM_USE_AUTO,	  /* they count wherever the node is in a swarm */
+	SWARM_USE_IGNORE, /* no app has any: they are neither listed nor removed */
+};
+
 enum stack_name_rule {
 	STACK_NAME_APP,
 	STACK_NAME_DOTS_TO_UNDERSCORES,
@@ -28,6 +34,7 @@ struct settings {
 	char *lock_group;		 /* NULL: lockfiles are 0600; else 0660 and this group */
 	/* [engine] */
 	char *engine_host; /* NULL: the built-in default */
+	enum swarm_use swarm;
 	int64_t connect_timeout_ms;
 	int64_t read_timeout_ms;
 	int64_t write_timeout_ms;

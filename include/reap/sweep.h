@@ -25,8 +25,9 @@ struct sweep_options {
 	bool name_live;		/* report live apps, too, which costs a second look at each */
 	int wake_fd;		/* readable: end between requests; -1: none */
 
-	/* Connects to the engine; called at most once, and only when there is something to reap. */
-	int (*connect)(void *data, struct engine_port *ret, struct error *err);
+	/* Connects to the engine; called at most once, and only when there is something to reap.
+	 * timeout_ms: all the time it may take. */
+	int (*connect)(void *data, int64_t timeout_ms, struct engine_port *ret, struct error *err);
 	void *connect_data;
 
 	/* Called as each app is finished, after its lock was given up. Live apps are reported too.

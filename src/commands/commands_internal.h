@@ -32,7 +32,8 @@ struct engine_connection {
 	struct engine *engine; /* NULL until it was needed */
 	struct error error;    /* why the engine could not be used */
 };
-int engine_connect(void *connection, struct engine_port *ret, struct error *err);
+int engine_connect(void *connection, int64_t timeout_ms, struct engine_port *ret,
+		   struct error *err);
 void engine_disconnect(struct engine_connection *connection);
 
 /* janitor.c: one sweep or reap as the commands share it. */

@@ -35,7 +35,7 @@ static const char *port_swarm_state(void *engine)
 	return engine_get_facts(engine)->swarm_state;
 }
 
-int engine_connect(void *data, struct engine_port *ret, struct error *err)
+int engine_connect(void *data, int64_t timeout_ms, struct engine_port *ret, struct error *err)
 {
 	struct engine_connection *connection = data;
 	const struct settings *settings = connection->settings;
@@ -44,6 +44,7 @@ int engine_connect(void *data, struct engine_port *ret, struct error *err)
 		.connect_timeout_ms = settings->connect_timeout_ms,
 		.read_timeout_ms = settings->read_timeout_ms,
 		.write_timeout_ms = settings->write_timeout_ms,
+		.open_timeout_ms = timeout_ms,
 		.connections =
 			connection->jobs > CONNECTIONS_MIN ? connection->jobs : CONNECTIONS_MIN,
 		.wake_fd = connection->wake_fd,

@@ -123,6 +123,20 @@ static bool parse_prefix_kinds(const struct config_rule *rule, const char *value
 	return true;
 }
 
+static bool parse_swarm(const struct config_rule *rule, const char *value, void *field)
+{
+	enum swarm_use *use = field;
+
+	(void)rule;
+	if (!strcmp(value, "auto"))
+		*use = SWARM_USE_AUTO;
+	else if (!strcmp(value, "ignore"))
+		*use = SWARM_USE_IGNORE;
+	else
+		return false;
+	return true;
+}
+
 #define FIELD(name) offsetof(struct settings, name)
 
 const struct config_rule config_rules[] = {
@@ -145,6 +159,7 @@ const struct config_rule config_rules[] = {
 	  0,
 	  0,
 	  "an address like unix:///var/run/docker.sock or tcp://HOST:PORT" },
+	{ { "engine", "swarm" }, parse_swarm, FIELD(swarm), 0, 0, "auto or ignore" },
 	{ { "engine", "connect_timeout" },
 	  parse_span,
 	  FIELD(connect_timeout_ms),

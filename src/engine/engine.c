@@ -250,14 +250,20 @@ int engine_wait(struct engine *engine, int timeout_ms, struct engine_answer *ret
 /* The first look; every way in which it fails means that no usable engine is there. */
 static int look(struct engine *engine, struct error *err)
 {
+	int64_t limit = engine->options.open_timeout_ms;
+	int64_t deadline = clock_deadline(limit ? limit : CLOCK_NEVER);
 	struct engine_answer answer;
 	int result;
 
 	if (engine_refresh_role(engine, 0, err) < 0)
 		return -1;
-	result = engine_wait(engine, -1, &answer, err);
+	result = engine_wait(engine, clock_left(deadline), &answer, err);
 	if (result < 0)
 		return -1;
+	if (result == 0 && clock_left(deadline) == 0)
+		return error_set(err, ERROR_UNREACHABLE,
+				 "unable to reach the engine: %s has not answered in time",
+				 engine->address.text);
 	if (result == 0)
 		return error_set(err, ERROR_UNREACHABLE,
 				 "unable to reach the engine: interrupted while waiting for %s",

@@ -61,6 +61,11 @@ static void take_swarm_header(const char *swarm, struct engine_facts *facts)
 	facts->role = role_of(facts->swarm_state, !strcmp(swarm + length, "/manager"));
 }
 
+bool facts_has_no_swarm_ever(const struct engine_facts *facts)
+{
+	return !strncmp(facts->server, "Libpod/", strlen("Libpod/"));
+}
+
 int facts_from_ping(const struct reply *reply, const char *address, struct engine_facts *ret,
 		    bool *ret_role_known, struct error *err)
 {
@@ -70,7 +75,7 @@ int facts_from_ping(const struct reply *reply, const char *address, struct engin
 		return -1;
 	(void)snprintf(facts.server, sizeof(facts.server), "%s", reply->headers.server);
 	*ret_role_known = true;
-	if (!strncmp(facts.server, "Libpod/", 7))
+	if (facts_has_no_swarm_ever(&facts))
 		take_swarm_header("inactive", &facts);
 	else if (*reply->headers.swarm)
 		take_swarm_header(reply->headers.swarm, &facts);

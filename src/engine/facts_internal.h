@@ -13,6 +13,9 @@
 int facts_from_ping(const struct reply *reply, const char *address, struct engine_facts *ret,
 		    bool *ret_role_known, struct error *err);
 
+/* Podman: it knows no swarm at all. */
+bool facts_has_no_swarm_ever(const struct engine_facts *facts);
+
 /* What to say of an answer to /_ping without a usable Api-Version header. Returns -1. */
 int facts_not_docker(const struct reply *reply, const char *address, struct error *err);
 

@@ -89,6 +89,7 @@ static CURLcode set_numbers(CURL *handle, const struct http_exchange *exchange,
 		{ CURLOPT_NOSIGNAL, 1 },
 		{ CURLOPT_FOLLOWLOCATION, 0 },
 		{ CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
+		{ CURLOPT_FRESH_CONNECT, exchange->fresh },
 		{ CURLOPT_CONNECTTIMEOUT_MS, (long)connect_timeout_ms },
 		{ CURLOPT_TIMEOUT_MS, (long)exchange->timeout_ms },
 	};

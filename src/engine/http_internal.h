@@ -17,6 +17,7 @@ struct http;
 struct http_exchange {
 	bool removal;	    /* DELETE instead of GET */
 	const char *path;   /* "/v1.41/networks": percent-escaped, the caller's */
+	bool fresh;	    /* over a connection made for it */
 	int64_t timeout_ms; /* from http_start to the last byte */
 	void *user;	    /* the caller's, handed back by http_take_finished through it */
 	struct reply reply; /* the caller's to release */

@@ -156,7 +156,22 @@ static void ask_info(struct request *request)
 	free(request->path);
 	request->path = xasprintf("/v%s/info", request->facts.api_version);
 	request->wants_info = true;
-	reply_release(&request->exchange.reply);
+}
+
+/* An engine that shuts down leaves its swarm first and then says "inactive", over connections that
+ * it has, for as long as its containers take to stop. It closes its listener before that: over a
+ * connection made after such an answer it doesn't answer any more. So no swarm is believed only
+ * when it is said again over a new one. Returns false when it has to be. */
+static bool is_confirmed(struct request *request)
+{
+	if (request->answer.outcome != ENGINE_DONE || request->facts.role != SWARM_NONE ||
+	    request->confirms || facts_has_no_swarm_ever(&request->facts))
+		return true;
+	free(request->path);
+	request->path = xstrdup("/_ping");
+	request->wants_info = false;
+	request->confirms = request->exchange.fresh = true;
+	return false;
 }
 
 /* Returns false when /info is needed. */
@@ -194,5 +209,5 @@ bool request_finish(struct request *request, const char *address)
 		 reply->transport == TRANSPORT_WHOLE && !*reply->headers.api_version)
 		(void)facts_not_docker(reply, address, &answer->error);
 	reply_release(reply);
-	return finished;
+	return finished && (request->type != REQUEST_ROLE || is_confirmed(request));
 }

@@ -12,6 +12,7 @@ struct request {
 	char *action; /* "remove volume shop_data", for errors */
 	char *path;
 	bool wants_info; /* REQUEST_ROLE: the ping is done, /info is next or under way */
+	bool confirms;	 /* REQUEST_ROLE: "no swarm" was said once already */
 	int64_t started_ms;
 	struct engine_facts facts; /* REQUEST_ROLE: found out so far */
 	struct http_exchange exchange;
@@ -26,7 +27,7 @@ struct request *request_remove_new(const struct resource *resource, const char *
 struct request *request_role_new(void);
 void request_free(struct request *request);
 
-/* Fills the request's answer from its reply. false: the role needs /info as well, and the request
+/* Fills the request's answer from its reply. false: the role needs another look, and the request
  * is to be started again. */
 bool request_finish(struct request *request, const char *address);
 

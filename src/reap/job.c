@@ -6,6 +6,8 @@
 #include "base/memory.h"
 #include "reap_internal.h"
 
+#define LINGER_MS 500
+
 /* A janitor, or the run's own fresh start or teardown, may have begun to remove and died: requests
  * that it sent may still be executed. Who begins writes the phase first (remove.c). */
 static bool may_have_late_requests(const struct reap_target *target)
@@ -142,15 +144,24 @@ static enum job_stage stage_of(enum resource_kind kind)
 	return STAGE_REST;
 }
 
+/* The removal failed, or it was accepted and is not carried out yet: the node's part of an overlay
+ * network goes a moment after the swarm's, and asking again is then only an error. */
+static void list_again(struct job *job, struct item *item)
+{
+	item->listed = true;
+	if (item->state == ITEM_FINISHED && item->accepted_at &&
+	    clock_now_ms() - item->accepted_at < LINGER_MS)
+		job->lingering++;
+	else if (item->state != ITEM_SENT)
+		item->state = ITEM_WAITING;
+}
+
 void job_add_item(struct job *job, const struct resource *resource, const char *rule)
 {
 	struct item *item = job_find_item(job, resource);
 
-	/* Listed again: the removal was accepted and is not carried out yet, or it failed. */
-	if (item && item->state != ITEM_SENT)
-		item->state = ITEM_WAITING;
 	if (item) {
-		item->listed = true;
+		list_again(job, item);
 		return;
 	}
 	job->items =

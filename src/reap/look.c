@@ -12,6 +12,7 @@
 
 #define LOOK_RETRY_MS 100
 #define NAMES_MAX 256 /* in one filter: the request line must stay well below 1 MiB */
+#define ROLE_PATIENCE_MS 3000
 
 enum look_step { STEP_ROLE, STEP_SERVICES, STEP_REST, STEP_TASKS, STEP_END };
 
@@ -92,11 +93,19 @@ static void ask_configs(struct reaper *reaper)
 	ask_configs_by_prefix(reaper, &names);
 }
 
+/* A manager proves that it is one by listing services and tasks, which others refuse; so its role
+ * is asked for again only after a failure. The first look has the answer from connecting. */
 static void ask_role(struct reaper *reaper)
 {
 	struct look *look = &reaper->look;
 	struct error err = { .kind = ERROR_NONE };
+	bool manager = reaper->port.role(reaper->port.engine) == SWARM_MANAGER;
 
+	if (!look->role_is_old || reaper->options->settings->swarm == SWARM_USE_IGNORE ||
+	    (manager && !look->role_is_doubtful)) {
+		look->role_is_old = true;
+		return;
+	}
 	if (reaper->port.refresh_role(reaper->port.engine,
 				      (uint64_t)COOKIE_LOOK << 32 | look->number, &err) < 0)
 		look_fail(look, &err);
@@ -106,14 +115,22 @@ static void ask_role(struct reaper *reaper)
 
 static bool has_swarm(struct reaper *reaper)
 {
+	struct look *look = &reaper->look;
 	struct error err = { .kind = ERROR_NONE };
 	enum swarm_role role = reaper->port.role(reaper->port.engine);
 
-	if (role != SWARM_OTHER)
+	if (reaper->options->settings->swarm == SWARM_USE_IGNORE)
+		return false;
+	if (role != SWARM_OTHER) {
+		look->no_manager_since = 0;
 		return role == SWARM_MANAGER;
+	}
+	if (!look->no_manager_since)
+		look->no_manager_since = clock_now_ms();
 	(void)error_set(&err, ERROR_UNREACHABLE,
 			"unable to list the swarm's objects: this node is not an active swarm "
-			"manager (its swarm state is \"%s\")",
+			"manager (its swarm state is \"%s\"); if no app has any, see [engine] "
+			"swarm",
 			reaper->port.swarm_state(reaper->port.engine));
 	look_fail(&reaper->look, &err);
 	return false;
@@ -152,11 +169,24 @@ static void ask_step(struct reaper *reaper)
 	}
 }
 
-static void remember_error(struct reaper *reaper)
+/* A node that is starting becomes a manager soon; a worker or a locked one doesn't by waiting. */
+static bool is_hopeless(const struct look *look)
 {
-	for (size_t i = 0; i < reaper->job_count; i++)
-		if (reaper->jobs[i].state == JOB_LISTING || reaper->jobs[i].state == JOB_BARRIER)
-			reaper->jobs[i].last_error = reaper->look.error;
+	return look->no_manager_since &&
+	       clock_now_ms() - look->no_manager_since >= ROLE_PATIENCE_MS;
+}
+
+static void pass_on_error(struct reaper *reaper)
+{
+	for (size_t i = 0; i < reaper->job_count; i++) {
+		struct job *job = &reaper->jobs[i];
+
+		if (job->state != JOB_LISTING && job->state != JOB_BARRIER)
+			continue;
+		job->last_error = reaper->look.error;
+		if (is_hopeless(&reaper->look))
+			job_finish(reaper, job, &reaper->look.error);
+	}
 }
 
 static void look_end(struct reaper *reaper)
@@ -164,8 +194,9 @@ static void look_end(struct reaper *reaper)
 	struct look *look = &reaper->look;
 
 	look->running = false;
+	look->role_is_doubtful = look->failed;
 	if (look->failed) {
-		remember_error(reaper);
+		pass_on_error(reaper);
 		look->not_before = clock_now_ms() + LOOK_RETRY_MS;
 	} else {
 		plan_apply(reaper, look);

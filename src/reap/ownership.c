@@ -253,6 +253,13 @@ static bool is_builtin_network(const struct resource *resource)
 	return false;
 }
 
+/* What the manager would make again, or what only it can remove. */
+static bool is_of_the_swarm(const struct resource *resource)
+{
+	return resource->service_id || (resource->kind == RESOURCE_NETWORK && resource->driver &&
+					!strcmp(resource->driver, "overlay"));
+}
+
 bool ownership_is_stated(const struct resource *resource, const struct settings *settings)
 {
 	for (size_t i = 0; i < resource->label_count; i++)
@@ -305,6 +312,8 @@ static bool reason_to_keep(const struct resource *resource, const struct claims 
 		(void)snprintf(reason, size, "protected by [app] protect");
 	else if (resource->kind == RESOURCE_NETWORK && is_builtin_network(resource))
 		(void)snprintf(reason, size, "the engine's own network");
+	else if (settings->swarm == SWARM_USE_IGNORE && is_of_the_swarm(resource))
+		(void)snprintf(reason, size, "[engine] swarm says to ignore the swarm");
 	else if (resource->kind == RESOURCE_VOLUME &&
 		 !(resource->driver &&
 		   word_list_contains(&settings->volume_drivers, resource->driver)))

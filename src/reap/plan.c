@@ -9,6 +9,7 @@
 
 #define SETTLE_MS 250
 #define BARRIER_MS 25
+#define LINGER_LOOK_MS 25
 
 static bool waits_for(const struct job *job, const struct look *look)
 {
@@ -255,6 +256,8 @@ static void after_world(struct reaper *reaper, struct job *job, const struct loo
 		job->state = JOB_READY;
 		if (job->settle)
 			job->clean_listings_needed = 2;
+	} else if (job->lingering) {
+		look_again(job, look, LINGER_LOOK_MS);
 	} else if (job->doubtful) {
 		look_again(job, look, SETTLE_MS);
 	} else if (--job->clean_listings_needed > 0) {
@@ -295,7 +298,7 @@ void plan_apply(struct reaper *reaper, const struct look *look)
 
 		if (!waits_for(job, look))
 			continue;
-		job->coming = job->doubtful = 0;
+		job->coming = job->doubtful = job->lingering = 0;
 		for (size_t k = 0; k < job->item_count; k++)
 			job->items[k].listed = false;
 	}

@@ -29,8 +29,9 @@ struct item {
 	size_t action; /* its line in the result */
 	enum job_stage stage;
 	enum item_state state;
-	bool listed;  /* in the newest complete listing */
-	bool refused; /* trying again is no use */
+	bool listed;	     /* in the newest complete listing */
+	bool refused;	     /* trying again is no use */
+	int64_t accepted_at; /* the engine said that it is removed */
 	int64_t retry_at;
 	int64_t backoff_ms;
 };
@@ -53,7 +54,8 @@ struct job {
 	struct word_list kept_services; /* those of them that are protected */
 	size_t coming; /* tasks that may still start a container, by the last listing */
 	size_t doubtful;
-	bool settle; /* requests of a janitor that died may still be under way */
+	size_t lingering; /* objects that were listed although the engine has removed them */
+	bool settle;	  /* requests of a janitor that died may still be under way */
 	int clean_listings_needed;
 	struct error last_error;
 };
@@ -64,6 +66,9 @@ enum look_scope { LOOK_BARRIER, LOOK_WORLD };
 struct look {
 	bool running;
 	bool failed;
+	bool role_is_old;	  /* connecting told the role once */
+	bool role_is_doubtful;	  /* the last listing failed */
+	int64_t no_manager_since; /* 0: it isn't so */
 	enum look_scope scope;
 	int step;
 	size_t in_flight;

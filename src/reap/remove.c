@@ -122,8 +122,10 @@ void remove_step(struct reaper *reaper, struct job *job)
 		return;
 	}
 	if (job->state == JOB_READY) {
+		/* The time spent in the queue is nobody's; a later round goes on the same clock. */
+		if (!job->slot_since)
+			job->deadline = clock_deadline(reaper->options->app_timeout_ms);
 		job->slot_since = now;
-		job->deadline = clock_deadline(reaper->options->app_timeout_ms);
 		enter(job, STAGE_SERVICES, now);
 	}
 	while (job->state == JOB_REMOVING && send_stage(reaper, job, now) == 0)
@@ -150,6 +152,7 @@ void remove_answer(struct reaper *reaper, struct job *job, struct item *item,
 	switch (answer->outcome) {
 	case ENGINE_DONE:
 		item->state = ITEM_FINISHED;
+		item->accepted_at = clock_now_ms();
 		action_set_outcome(action, ACTION_REMOVED, NULL);
 		break;
 	case ENGINE_ALREADY_GONE:

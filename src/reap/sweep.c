@@ -50,13 +50,24 @@ static void finish_late(struct reaper *reaper)
 		bool all_over = now >= reaper->deadline;
 		struct error err = { .kind = ERROR_NONE };
 
-		/* READY waits for others: its own time has not begun. */
+		/* READY waits for others: the first time, its own time has not begun. */
 		if (job->state == JOB_DONE ||
-		    !(all_over || (now >= job->deadline && job->state != JOB_READY)))
+		    !(all_over ||
+		      (now >= job->deadline && (job->state != JOB_READY || job->slot_since))))
 			continue;
 		late_error(job, all_over ? "the time of the sweep" : "the app's time", &err);
 		job_finish(reaper, job, &err);
 	}
+}
+
+/* Connecting blocks the loop, and so has to keep its deadlines. */
+static int64_t connect_timeout(const struct reaper *reaper)
+{
+	int left = clock_left(reaper->deadline);
+
+	if (left < 0 || left > reaper->options->app_timeout_ms)
+		return reaper->options->app_timeout_ms;
+	return left ? left : 1;
 }
 
 static void connect_if_needed(struct reaper *reaper)
@@ -71,8 +82,9 @@ static void connect_if_needed(struct reaper *reaper)
 	if (!needed)
 		return;
 	if (reaper->connect_error.kind == ERROR_NONE) {
-		reaper->connected = reaper->options->connect(reaper->options->connect_data,
-							     &reaper->port, &err) == 0;
+		reaper->connected =
+			reaper->options->connect(reaper->options->connect_data,
+						 connect_timeout(reaper), &reaper->port, &err) == 0;
 		reaper->connect_error = err;
 	}
 	if (reaper->connected)

@@ -200,6 +200,48 @@ static void test_refresh_follows_a_change(void)
 	CHECK_NUMBER(engine_get_facts(fixture.engine)->role, SWARM_OTHER);
 }
 
+/* An engine that shuts down has left its swarm and closed its listener, and goes on to answer over
+ * the connections that it has. */
+static void test_no_swarm_is_said_twice(void)
+{
+	struct fixture fixture = fixture_open();
+
+	ping_says(fixture.script, "Api-Version: 1.44\r\nSwarm: inactive\r\n");
+	CHECK_NUMBER(engine_refresh_role(fixture.engine, 9, NULL), 0);
+	CHECK_NUMBER(fixture_wait(&fixture), ENGINE_DONE);
+	CHECK_NUMBER(engine_get_facts(fixture.engine)->role, SWARM_NONE);
+	CHECK_NUMBER(scripted_counts(fixture.script).requests, 3);
+	CHECK_NUMBER(scripted_counts(fixture.script).connections, 2);
+	fixture_close(&fixture);
+
+	fixture = fixture_open();
+	ping_says(fixture.script, "Api-Version: 1.44\r\nSwarm: inactive\r\n");
+	CHECK_NUMBER(unlink(scripted_host(fixture.script) + strlen("unix://")), 0);
+	CHECK_NUMBER(engine_refresh_role(fixture.engine, 9, NULL), 0);
+	CHECK_NUMBER(fixture_wait(&fixture), ENGINE_NOT_NOW);
+	CHECK_NUMBER(scripted_counts(fixture.script).requests, 2);
+	CHECK_NUMBER(engine_get_facts(fixture.engine)->role, SWARM_MANAGER);
+	fixture_close(&fixture);
+}
+
+static void test_time_limit_of_open(void)
+{
+	struct scripted_engine *script = scripted_start();
+	struct engine_options options = fixture_options(scripted_host(script));
+	struct engine *engine = NULL;
+	struct error err = { 0 };
+	int64_t before = clock_now_ms();
+
+	scripted_raw(script, "GET /_ping ", NULL, 0, 0, SCRIPTED_HANG);
+	options.read_timeout_ms = 10 * 1000;
+	options.open_timeout_ms = 100;
+	CHECK_NUMBER(engine_open(&engine, &options, &err), -1);
+	CHECK_NUMBER(err.kind, ERROR_UNREACHABLE);
+	CHECK_CONTAINS(err.message, "has not answered in time");
+	CU_ASSERT(clock_now_ms() - before < 5 * 1000);
+	scripted_stop(script);
+}
+
 static void test_malformed_address(void)
 {
 	static const struct {
@@ -351,6 +393,8 @@ static struct test tests[] = {
 	{ "a too old, silent or hung engine", test_unusable_docker },
 	{ "/info fails", test_info_fails },
 	{ "a fresh look at the role", test_refresh_follows_a_change },
+	{ "no swarm counts when it is said twice", test_no_swarm_is_said_twice },
+	{ "the time limit of open", test_time_limit_of_open },
 	{ "a malformed address is refused, naming it", test_malformed_address },
 	{ "socket missing, not listening, not a socket", test_nobody_there },
 	{ "the listener's backlog is full", test_full_backlog },

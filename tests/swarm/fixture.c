@@ -18,6 +18,10 @@ static char engine_dir[512];
 static char files_dir[sizeof(engine_dir) + 16];
 static char image[128];
 static pid_t owner;
+static struct {
+	char dir[sizeof(engine_dir)];
+	char image[sizeof(image)];
+} first;
 
 static void stop_engine(void)
 {
@@ -51,10 +55,11 @@ const char *swarm_stack_file(const char *manner)
 	char content[sizeof(files_dir) * 3 + 1024];
 	char name[64];
 
-	/* An engine that was killed leaves vxlan interfaces behind, over which its next start stumbles
+	/* An engine that was killed leaves vxlan interfaces behind, over which its next start
+	 * stumbles
 	 * ("file exists"): the stacks of the tests that kill it have no overlay. */
-	const char *network = strcmp(manner, "polite") ? "driver: overlay" :
-							 "external: true, name: host";
+	const char *network =
+		strcmp(manner, "polite") ? "driver: overlay" : "external: true, name: host";
 
 	snprintf(content, sizeof(content),
 		 "version: '3.8'\n"
@@ -77,6 +82,14 @@ const char *swarm_stack_file(const char *manner)
 	return path;
 }
 
+static void lead_to_engine(void)
+{
+	char host[sizeof(engine_dir) + 32];
+
+	snprintf(host, sizeof(host), "unix://%s/docker.sock", engine_dir);
+	setenv("DOCKER_HOST", host, 1);
+}
+
 /* What the machine or its CI say must not reach the programs under test. */
 static void prepare_environment(void)
 {
@@ -86,8 +99,7 @@ static void prepare_environment(void)
 	unsetenv("DOCKER_TLS_VERIFY");
 	unsetenv("DOCKER_API_VERSION");
 	unsetenv("COMPOSE_PROJECT_NAME");
-	snprintf(value, sizeof(value), "unix://%s/docker.sock", engine_dir);
-	setenv("DOCKER_HOST", value, 1);
+	lead_to_engine();
 	if (mkdir(files_dir, 0700)) {
 		perror(files_dir);
 		exit(EXIT_FAILURE);
@@ -128,6 +140,43 @@ int swarm_set_up(void)
 		return -1;
 	started = true;
 	return 0;
+}
+
+int swarm_second_engine(const char *environment)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	memcpy(first.dir, engine_dir, sizeof(engine_dir));
+	memcpy(first.image, image, sizeof(image));
+	snprintf(engine_dir, sizeof(engine_dir), "%s", temp_dir());
+	lead_to_engine();
+	if (run_command_with(&result, NULL, ENGINE_START_MS,
+			     "ENGINE_OWNER=%d %s %s start '%s' && %s import-image '%s'", getpid(),
+			     environment, ENGINE_SCRIPT, engine_dir, ENGINE_SCRIPT, engine_dir)) {
+		fprintf(stderr, "unable to start a second engine: %s\n", result.errors);
+		swarm_back_to_first();
+		return -1;
+	}
+	snprintf(image, sizeof(image), "%.*s", (int)strcspn(result.output, "\n"), result.output);
+	return 0;
+}
+
+void swarm_back_to_first(void)
+{
+	stop_engine();
+	memcpy(engine_dir, first.dir, sizeof(engine_dir));
+	memcpy(image, first.image, sizeof(image));
+	lead_to_engine();
+}
+
+int swarm_make_worker(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	if (run_command(&result, "%s join-as-worker '%s' '%s'", ENGINE_SCRIPT, engine_dir,
+			first.dir))
+		fprintf(stderr, "unable to join: %s\n", result.errors);
+	return result.status;
 }
 
 const char *swarm_image(void)
@@ -281,6 +330,35 @@ bool swarm_dead_run(const char *app, const char *manner)
 
 	background_signal(&run, SIGKILL);
 	return process_wait(&run, 10000, NULL) == 128 + SIGKILL && deployed;
+}
+
+static bool is_ready(void *data)
+{
+	char *output = process_output(data);
+	bool ready = has_line(output, "ready");
+
+	free(output);
+	return ready;
+}
+
+bool swarm_dead_run_of(const char *app, const char *options, const char *what)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	struct process run;
+	bool ready;
+
+	setenv("WHAT", what, 1);
+	process_start(&run,
+		      "exec " JANITOR
+		      " run %s %s -- sh -c 'set -e; eval \"$WHAT\"; echo ready; sleep 120'",
+		      options, app);
+	ready = wait_until(is_ready, &run, 30000);
+	background_signal(&run, SIGKILL);
+	process_wait(&run, 10000, &result);
+	unsetenv("WHAT");
+	if (!ready)
+		fprintf(stderr, "\nrun of %s: %s\n", app, result.errors);
+	return ready;
 }
 
 bool has_line(const char *text, const char *line)

@@ -33,6 +33,14 @@ const char *swarm_image(void);
  * volume, a secret and a config. The path lives as long as the program. */
 const char *swarm_stack_file(const char *manner);
 
+/* From here on all is about another engine, started for the test with ENVIRONMENT ("" or
+ * "ENGINE_DATA_SIZE=64m"), until swarm_back_to_first ends it. 0, or -1 with the reason on stderr.
+ */
+int swarm_second_engine(const char *environment);
+void swarm_back_to_first(void);
+/* The second joins the first's new swarm as a worker. */
+int swarm_make_worker(void);
+
 /* `engine.sh VERB`: "kill-engine", "start-engine", ... Returns its status. */
 int swarm_engine(const char *verb);
 
@@ -47,6 +55,10 @@ bool swarm_run(struct process *ret, const char *app, const char *stack, const ch
 
 /* swarm_run with stack = app and no options, then SIGKILL to the run. */
 bool swarm_dead_run(const char *app, const char *manner);
+
+/* Starts a run of the app whose command does `what` and then sleeps, and kills it once `what` is
+ * done. */
+bool swarm_dead_run_of(const char *app, const char *options, const char *what);
 
 /* Waits until a container of the stack runs, at most 30 s. */
 bool swarm_wait_for_container(const char *stack);

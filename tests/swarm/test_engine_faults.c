@@ -31,6 +31,7 @@ static void sweep_to_the_end(void)
 
 	run_command(&result, JANITOR " sweep");
 	CHECK_STATUS(&result, 0);
+	run_command(&result, "docker rm -f outsider");
 	CHECK_NOTHING_LEFT("");
 	CHECK_NUMBER(swarm_lockfiles(), 0);
 }
@@ -112,10 +113,22 @@ static void test_restarted_in_mid_reap(void)
 	end_in_mid_reap("stop-engine", true);
 }
 
+/* While a container makes the engine's end slow, it goes on to answer over the connections that it
+ * has, and says that it is in no swarm. No service may be taken for gone by that. */
+static void test_stopped_slowly_in_mid_reap(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	run_command(&result, "docker run -d --name outsider %s stubborn", swarm_image());
+	CHECK_STATUS(&result, 0);
+	end_in_mid_reap("stop-engine", true);
+}
+
 static const struct test tests[] = {
 	{ "no engine: 69, every lockfile stays, and the next sweep reaps", test_engine_away },
 	{ "the engine dies in mid-reap", test_killed_in_mid_reap },
 	{ "the engine is restarted in mid-reap", test_restarted_in_mid_reap },
+	{ "the engine takes its time to stop", test_stopped_slowly_in_mid_reap },
 	{ NULL, NULL },
 };
 TEST_SUITE_WITH(swarm_engine_faults, tests, swarm_set_up, swarm_tear_down);

@@ -6,37 +6,6 @@
 #include "harness/harness.h"
 #include "swarm/fixture.h"
 
-static bool is_ready(void *data)
-{
-	char *output = process_output(data);
-	bool ready = has_line(output, "ready");
-
-	free(output);
-	return ready;
-}
-
-/* Starts a run of the app whose command does `what` and then sleeps, and kills it once `what` is
- * done. */
-static bool dead_run_of(const char *app, const char *options, const char *what)
-{
-	CLEANUP_COMMAND struct command_result result = { 0 };
-	struct process run;
-	bool ready;
-
-	setenv("WHAT", what, 1);
-	process_start(&run,
-		      "exec " JANITOR
-		      " run %s %s -- sh -c 'set -e; eval \"$WHAT\"; echo ready; sleep 120'",
-		      options, app);
-	ready = wait_until(is_ready, &run, 30000);
-	background_signal(&run, SIGKILL);
-	process_wait(&run, 10000, &result);
-	unsetenv("WHAT");
-	if (!ready)
-		fprintf(stderr, "\nrun of %s: %s\n", app, result.errors);
-	return ready;
-}
-
 static void sweep(void)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
@@ -58,7 +27,7 @@ static void test_labelled_objects(const char *label)
 		 "docker create --name shop-once-1 --label %s=shop -v shop_data:/data %s\n",
 		 label, label, label, swarm_image(), label, swarm_image());
 	swarm_new_lock_dir();
-	CU_ASSERT_TRUE(dead_run_of("shop", "", what));
+	CU_ASSERT_TRUE(swarm_dead_run_of("shop", "", what));
 	sweep();
 	/* The anonymous volume has no name that tells: nothing at all may be there. */
 	CHECK_NOTHING_LEFT("");
@@ -90,7 +59,7 @@ static void test_recorded_stack(void)
 static void test_protected_objects(void)
 {
 	swarm_new_lock_dir();
-	CU_ASSERT_TRUE(dead_run_of(
+	CU_ASSERT_TRUE(swarm_dead_run_of(
 		"shop", "",
 		"own=com.docker.stack.namespace=shop keep=ci-janitor.protect=true\n"
 		"docker volume create --label $own shop_cache\n"

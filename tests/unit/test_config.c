@@ -75,6 +75,7 @@ static const struct {
 	{ "[app]\nlabels =\n", "x.conf:2: labels: \"\" is not a list of label keys, at least one" },
 	{ "[app]\nprotect = shop-* # mine\n",
 	  "x.conf:2: protect: \"shop-* # mine\" is not a list of globs" },
+	{ "[engine]\nswarm = no\n", "x.conf:2: swarm: \"no\" is not auto or ignore" },
 	{ "[app]\nstack_name = app\n",
 	  "x.conf:2: stack_name: \"app\" is not {app}, dots-to-underscores or co-op-cloud" },
 	{ "[reap]\nprotect_label = mine\n",
@@ -162,7 +163,7 @@ static void test_every_key_is_read(void)
 		      "; a comment\n"
 		      "[lock]\ndir = /run/ci\ntrusted_owners = ci 1001\ngroup = docker\n"
 		      "[engine] # where\nhost = tcp://192.0.2.1:2376\nconnect_timeout = 250ms\n"
-		      "read_timeout=1m30s\nwrite_timeout  =  90 ; seconds\n"
+		      "swarm = ignore\nread_timeout=1m30s\nwrite_timeout  =  90 ; seconds\n"
 		      "[app]\nlabels = one\t two\nprotect = prod-* shop\n"
 		      "stack_name = dots-to-underscores\nprefix_kinds = volume\n"
 		      "  [reap]\n\tjobs = 64\n\ttimeout = 1h\nprotect_label = keep=\n"
@@ -175,6 +176,7 @@ static void test_every_key_is_read(void)
 	check_words(&settings.trusted_owners, "ci 1001");
 	CHECK_TEXT(settings.lock_group, "docker");
 	CHECK_TEXT(settings.engine_host, "tcp://192.0.2.1:2376");
+	CHECK_NUMBER(settings.swarm, SWARM_USE_IGNORE);
 	CHECK_NUMBER(settings.connect_timeout_ms, 250);
 	CHECK_NUMBER(settings.read_timeout_ms, 90000);
 	CHECK_NUMBER(settings.write_timeout_ms, 90000);
@@ -219,6 +221,7 @@ static void check_same(const struct settings *a, const struct settings *b)
 	CHECK_TEXT(a->lock_group, b->lock_group);
 	CHECK_TEXT(a->engine_host, b->engine_host);
 	CHECK_TEXT(a->protect_label, b->protect_label);
+	CHECK_NUMBER(a->swarm, b->swarm);
 	CHECK_NUMBER(a->connect_timeout_ms, b->connect_timeout_ms);
 	CHECK_NUMBER(a->read_timeout_ms, b->read_timeout_ms);
 	CHECK_NUMBER(a->write_timeout_ms, b->write_timeout_ms);
