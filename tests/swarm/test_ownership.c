@@ -110,16 +110,16 @@ static void test_external_secrets(void)
 	CLEANUP_COMMAND struct command_result result = { 0 };
 
 	swarm_new_lock_dir();
-	CU_ASSERT_TRUE(
-		dead_run_of("shop.example.org", "--stack shop_example_org",
-			    "echo 1 | docker secret create shop_example_org_password_v1 -\n"
-			    "echo 2 | docker config create shop_example_org_nginx_v3 -\n"
-			    "echo 3 | docker secret create shop_example_orgy_v1 -\n"
-			    "echo 4 | docker config create Shop_example_org_nginx -\n"
-			    "echo 5 | docker secret create shop_example_org_too_key -\n"
-			    "docker volume create shop_example_org_data\n"
-			    "docker network create --label ci-janitor.app=shop_example_org_too"
-			    " other\n"));
+	CU_ASSERT_TRUE(swarm_dead_run_of(
+		"shop.example.org", "--stack shop_example_org",
+		"echo 1 | docker secret create shop_example_org_password_v1 -\n"
+		"echo 2 | docker config create shop_example_org_nginx_v3 -\n"
+		"echo 3 | docker secret create shop_example_orgy_v1 -\n"
+		"echo 4 | docker config create Shop_example_org_nginx -\n"
+		"echo 5 | docker secret create shop_example_org_too_key -\n"
+		"docker volume create shop_example_org_data\n"
+		"docker network create --label ci-janitor.app=shop_example_org_too"
+		" other\n"));
 	run_command(&result, JANITOR " sweep");
 	CHECK_STATUS(&result, 0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(result.output, "removed secret shop_example_org_password_v1 "
