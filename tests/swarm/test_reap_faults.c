@@ -169,8 +169,6 @@ static void test_disk_full(void)
 	}
 	CU_ASSERT_TRUE(swarm_dead_run("full", "polite"));
 	CHECK_NUMBER(swarm_engine("fill-disk"), 0);
-	run_command(&result, "docker volume create one_more");
-	CU_ASSERT_TRUE(result.status != 0);
 	run_command(&result, JANITOR " sweep --timeout 10s");
 	printf("(%d after %lld ms) ", result.status, (long long)result.took_ms);
 	CU_ASSERT_TRUE(result.took_ms < 20000);
