@@ -241,11 +241,13 @@ char *swarm_objects(const char *prefix)
 	/* A failed listing must not look like an empty one. */
 	run_command(&result,
 		    "set -e\n"
-		    "all=$(docker service ls --format 'service {{.Name}}'\n"
+		    "swarm=$(docker info --format '{{.Swarm.LocalNodeState}}')\n"
+		    "all=$(if [ $swarm != inactive ]; then\n"
+		    "docker service ls --format 'service {{.Name}}'\n"
+		    "docker secret ls --format 'secret {{.Name}}'\n"
+		    "docker config ls --format 'config {{.Name}}'; fi\n"
 		    "docker ps -a --format 'container {{.Names}}' |\n"
 		    "	sed 's/^\\(.*\\.[0-9][0-9]*\\)\\.[a-z0-9]*$/\\1/'\n"
-		    "docker secret ls --format 'secret {{.Name}}'\n"
-		    "docker config ls --format 'config {{.Name}}'\n"
 		    "docker network ls --format 'network {{.Name}}'\n"
 		    "docker volume ls --format 'volume {{.Name}}')\n"
 		    "printf '%%s\\n' \"$all\" | LC_ALL=C sort | awk -v prefix='%s' '\n"
