@@ -1,5 +1,5 @@
 /*
- * What an engine holds: services, tasks, containers, secrets, configs, networks, volumes, as data.
+ * What an app may leave: services, tasks, containers, secrets, configs, networks, volumes, as data.
  * Field names follow the Docker Engine API; texts are the engine's own and hostile.
  */
 #ifndef MODEL_RESOURCE_H
@@ -16,8 +16,9 @@ enum resource_kind {
 	RESOURCE_CONFIG,
 	RESOURCE_NETWORK,
 	RESOURCE_VOLUME,
+	RESOURCE_FILE, /* of this machine, by [app] files: the engine knows nothing of it */
 };
-#define RESOURCE_KIND_COUNT 7
+#define RESOURCE_KIND_COUNT 8
 
 struct label {
 	char *key;

@@ -42,6 +42,7 @@ struct settings {
 	struct word_list app_labels;  /* label keys whose value names the app or its stack */
 	struct word_list app_protect; /* globs of app names that are never run or reaped */
 	enum stack_name_rule stack_name;
+	struct word_list app_files;    /* templates of paths: globs, and {app} in the last part */
 	struct word_list prefix_kinds; /* kinds whose unlabelled objects belong by name prefix */
 	/* [reap] */
 	int64_t jobs;		  /* apps worked on at once */

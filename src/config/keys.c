@@ -106,8 +106,9 @@ static bool parse_stack_name(const struct config_rule *rule, const char *value, 
 	return true;
 }
 
-/* Networks are not among them: one without a label is an external one. */
-static bool parse_prefix_kinds(const struct config_rule *rule, const char *value, void *field)
+/* Takes the words only when each of them is right. */
+static bool parse_checked_words(const struct config_rule *rule, const char *value, void *field,
+				bool (*is_right)(const char *word))
 {
 	CLEANUP(word_list_release) struct word_list words = { 0 };
 	struct word_list *list = field, old = *list;
@@ -115,8 +116,7 @@ static bool parse_prefix_kinds(const struct config_rule *rule, const char *value
 	if (!parse_words(rule, value, &words))
 		return false;
 	for (size_t i = 0; i < words.count; i++)
-		if (strcmp(words.words[i], "secret") != 0 &&
-		    strcmp(words.words[i], "config") != 0 && strcmp(words.words[i], "volume") != 0)
+		if (!is_right(words.words[i]))
 			return false;
 	*list = words;
 	words = old;
@@ -135,6 +135,41 @@ static bool parse_swarm(const struct config_rule *rule, const char *value, void 
 	else
 		return false;
 	return true;
+}
+
+/* Networks are not among them: one without a label is an external one. */
+static bool is_prefix_kind(const char *word)
+{
+	return !strcmp(word, "secret") || !strcmp(word, "config") || !strcmp(word, "volume");
+}
+
+static bool parse_prefix_kinds(const struct config_rule *rule, const char *value, void *field)
+{
+	return parse_checked_words(rule, value, field, is_prefix_kind);
+}
+
+/* An absolute path, globs in its directories, and the hole for the app's name once, in its last
+ * part, which has no globs. */
+static bool is_file_template(const char *word)
+{
+	const char *last = strrchr(word, '/'), *hole = strstr(word, "{app}");
+
+	if (word[0] != '/' || !hole || hole < last || strstr(hole + 1, "{app}") ||
+	    strpbrk(last, "*?["))
+		return false;
+	for (const char *part = word; part; part = strchr(part + 1, '/')) {
+		size_t length = strcspn(part + 1, "/");
+
+		if (!length || (length == 1 && part[1] == '.') ||
+		    (length == 2 && part[1] == '.' && part[2] == '.'))
+			return false;
+	}
+	return true;
+}
+
+static bool parse_file_templates(const struct config_rule *rule, const char *value, void *field)
+{
+	return parse_checked_words(rule, value, field, is_file_template);
 }
 
 #define FIELD(name) offsetof(struct settings, name)
@@ -181,6 +216,13 @@ const struct config_rule config_rules[] = {
 	  0,
 	  0,
 	  "{app}, dots-to-underscores or co-op-cloud" },
+	{ { "app", "files" },
+	  parse_file_templates,
+	  FIELD(app_files),
+	  0,
+	  0,
+	  "a list of absolute paths with {app} once, in their last part, and globs only before "
+	  "it" },
 	{ { "app", "prefix_kinds" },
 	  parse_prefix_kinds,
 	  FIELD(prefix_kinds),

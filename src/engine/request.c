@@ -66,7 +66,7 @@ struct request *request_list_new(enum resource_kind kind, const struct list_filt
 	CLEANUP_FREE char *filters = NULL;
 	const struct endpoint *endpoint;
 
-	if ((unsigned)kind >= RESOURCE_KIND_COUNT) {
+	if ((unsigned)kind >= RESOURCE_KIND_COUNT || !endpoints[kind].listing) {
 		(void)error_set(err, ERROR_BUG, "unable to list: no such kind of object: %d", kind);
 		return NULL;
 	}

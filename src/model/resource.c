@@ -11,7 +11,7 @@ const char *resource_kind_name(enum resource_kind kind)
 		[RESOURCE_SERVICE] = "service",	    [RESOURCE_TASK] = "task",
 		[RESOURCE_CONTAINER] = "container", [RESOURCE_SECRET] = "secret",
 		[RESOURCE_CONFIG] = "config",	    [RESOURCE_NETWORK] = "network",
-		[RESOURCE_VOLUME] = "volume",
+		[RESOURCE_VOLUME] = "volume",	    [RESOURCE_FILE] = "file",
 	};
 
 	return names[kind];

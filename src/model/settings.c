@@ -44,6 +44,7 @@ void settings_release(struct settings *settings)
 	word_list_release(&settings->trusted_owners);
 	word_list_release(&settings->app_labels);
 	word_list_release(&settings->app_protect);
+	word_list_release(&settings->app_files);
 	word_list_release(&settings->prefix_kinds);
 	word_list_release(&settings->protect);
 	word_list_release(&settings->volume_drivers);

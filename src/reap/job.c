@@ -95,7 +95,7 @@ void job_finish(struct reaper *reaper, struct job *job, const struct error *err)
 	struct app_result *result = &job->result;
 
 	for (size_t i = 0; i < job->item_count; i++)
-		if (err && job->items[i].state != ITEM_FINISHED &&
+		if (err && !reaper->options->dry_run && job->items[i].state != ITEM_FINISHED &&
 		    result->actions[job->items[i].action].outcome == ACTION_PLANNED)
 			action_set_outcome(&result->actions[job->items[i].action], ACTION_FAILED,
 					   err->message);
@@ -139,9 +139,11 @@ static enum job_stage stage_of(enum resource_kind kind)
 		return STAGE_CONTAINERS;
 	case RESOURCE_NETWORK:
 	case RESOURCE_VOLUME:
+		return STAGE_REST;
+	case RESOURCE_FILE:
 		break;
 	}
-	return STAGE_REST;
+	return STAGE_FILES;
 }
 
 /* The removal failed, or it was accepted and is not carried out yet: the node's part of an overlay

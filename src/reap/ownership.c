@@ -83,6 +83,16 @@ void owner_list_sort(struct owner_list *list)
 	qsort(list->stacks, list->stack_count, sizeof(*list->stacks), by_stack);
 }
 
+const struct owner *owner_list_find(const struct owner_list *list, const char *app)
+{
+	struct owner wanted = { .reaping = false };
+
+	if (!list->count || !app_name_is_valid(app))
+		return NULL;
+	wanted.hash = app_hash_of(app);
+	return bsearch(&wanted, list->items, list->count, sizeof(*list->items), by_hash);
+}
+
 void owner_list_release(struct owner_list *list)
 {
 	free(list->items);
@@ -126,14 +136,9 @@ static void add_claim(struct claims *claims, const struct owner *owner, enum cla
 static size_t add_name_claims(struct claims *claims, const struct owner_list *owners,
 			      const char *key, const char *name)
 {
-	struct owner wanted = { .reaping = false };
-	const struct owner *owner;
+	const struct owner *owner = owner_list_find(owners, name);
 	size_t low = 0, high = owners->stack_count, found = 0;
 
-	if (!owners->count || !app_name_is_valid(name))
-		return 0;
-	wanted.hash = app_hash_of(name);
-	owner = bsearch(&wanted, owners->items, owners->count, sizeof(*owners->items), by_hash);
 	if (owner) {
 		add_claim(claims, owner, CLAIM_BY_NAME, key, name);
 		found++;

@@ -249,7 +249,7 @@ static void after_world(struct reaper *reaper, struct job *job, const struct loo
 	strike_vanished(job);
 	waiting = count_waiting(job, &refused);
 	if (reaper->options->dry_run) {
-		job_finish(reaper, job, NULL);
+		job_finish(reaper, job, job->doubtful ? &job->last_error : NULL);
 	} else if (waiting && refused == waiting) {
 		job_finish(reaper, job, &job->last_error);
 	} else if (waiting || job->coming) {
@@ -312,9 +312,11 @@ void plan_apply(struct reaper *reaper, const struct look *look)
 
 		if (!waits_for(job, look))
 			continue;
-		if (job->state == JOB_BARRIER)
+		if (job->state == JOB_BARRIER) {
 			after_barrier(reaper, job, look);
-		else
+		} else {
+			plan_files(reaper, job, &owners);
 			after_world(reaper, job, look);
+		}
 	}
 }

@@ -19,7 +19,7 @@ enum job_state {
 };
 
 /* The order in which kinds go. */
-enum job_stage { STAGE_SERVICES, STAGE_CONTAINERS, STAGE_REST, STAGE_COUNT };
+enum job_stage { STAGE_SERVICES, STAGE_CONTAINERS, STAGE_REST, STAGE_FILES, STAGE_COUNT };
 
 enum item_state { ITEM_WAITING, ITEM_SENT, ITEM_FINISHED, ITEM_FAILED };
 
@@ -120,6 +120,9 @@ void look_answer(struct reaper *reaper, struct engine_answer *answer);
 void plan_apply(struct reaper *reaper, const struct look *look);
 /* Appends the names by which the job's app goes: its own, its stacks'. Is its own known? */
 bool plan_names(const struct reaper *reaper, const struct job *job, struct word_list *names);
+
+/* plan_files.c: the app's files join the job's list. */
+void plan_files(struct reaper *reaper, struct job *job, const struct owner_list *owners);
 
 /* remove.c */
 void remove_step(struct reaper *reaper, struct job *job);

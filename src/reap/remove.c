@@ -1,10 +1,27 @@
 /* Removing what a job has on its list, stage by stage, with retries (reaping.md, "Answers"). */
 #include "base/clock.h"
+#include "reap/files.h"
 #include "reap_internal.h"
 
 #define BACKOFF_FIRST_MS 25
 #define BACKOFF_MAX_MS 250
 #define STAGE_PATIENCE_MS 5000 /* then the next stage gets its chance, and a new round comes */
+
+static void remove_file(struct reaper *reaper, struct job *job, struct item *item)
+{
+	struct action *action = &job->result.actions[item->action];
+	struct error err = { .kind = ERROR_NONE };
+	int removed = files_remove(item->resource.id, reaper->dir->trust, &err);
+
+	item->state = removed < 0 ? ITEM_FAILED : ITEM_FINISHED;
+	item->refused = removed < 0;
+	if (removed < 0) {
+		job->last_error = err;
+		action_set_outcome(action, ACTION_FAILED, err.message);
+	} else if (action->outcome != ACTION_REMOVED) {
+		action_set_outcome(action, removed ? ACTION_REMOVED : ACTION_ALREADY_GONE, NULL);
+	}
+}
 
 static void send_item(struct reaper *reaper, size_t job_number, size_t number)
 {
@@ -12,6 +29,10 @@ static void send_item(struct reaper *reaper, size_t job_number, size_t number)
 	struct item *item = &job->items[number];
 	struct error err = { .kind = ERROR_NONE };
 
+	if (item->resource.kind == RESOURCE_FILE) {
+		remove_file(reaper, job, item);
+		return;
+	}
 	if (reaper->port.remove(reaper->port.engine, &item->resource,
 				(uint64_t)(reaper->first_number + job_number) << 32 |
 					(uint32_t)number,
@@ -54,6 +75,15 @@ static bool has_failed_service(const struct job *job)
 	return false;
 }
 
+/* Files aside. */
+static bool is_all_gone(const struct job *job)
+{
+	for (size_t i = 0; i < job->item_count; i++)
+		if (job->items[i].stage != STAGE_FILES && job->items[i].state != ITEM_FINISHED)
+			return false;
+	return true;
+}
+
 static void enter(struct job *job, enum job_stage stage, int64_t now)
 {
 	job->state = JOB_REMOVING;
@@ -88,6 +118,13 @@ static void leave_stage(struct reaper *reaper, struct job *job, int64_t now)
 		}
 		break;
 	case STAGE_REST:
+		/* They may be what a person needs to remove the rest by hand. */
+		if (is_all_gone(job))
+			enter(job, STAGE_FILES, now);
+		else
+			list_again(reaper, job);
+		break;
+	case STAGE_FILES:
 	case STAGE_COUNT:
 		list_again(reaper, job);
 		break;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness/harness.h"
 #include "swarm/fixture.h"
@@ -133,7 +134,46 @@ static void test_external_secrets(void)
 	CHECK_NUMBER(swarm_tear_down(), 0);
 }
 
+/* Co-op Cloud: the stack is the domain with underscores, and the app has an .env file beside
+ * others'.
+ */
+static void test_files(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	char config[600], env[600], other[600];
+	const char *dir = temp_dir();
+	FILE *file;
+
+	snprintf(config, sizeof(config), "%s/files.conf", dir);
+	snprintf(env, sizeof(env), "%s/servers/one/shop.example.org.env", dir);
+	snprintf(other, sizeof(other), "%s/servers/one/shop2.example.org.env", dir);
+	file = fopen(config, "we");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	fprintf(file, "[app]\nstack_name = co-op-cloud\nfiles = %s/servers/*/{app}.env\n", dir);
+	fclose(file);
+	run_command(&result, "mkdir -p %s/servers/one && touch %s %s", dir, env, other);
+	CHECK_STATUS(&result, 0);
+	swarm_new_lock_dir();
+	CU_ASSERT_TRUE(dead_run_of("shop.example.org", "",
+				   "echo 1 | docker secret create shop_example_org_password_v1 -\n"
+				   "docker volume create --label com.docker.stack.namespace="
+				   "shop_example_org shop_example_org_data\n"));
+	run_command(&result, JANITOR " -c %s --json sweep --dry-run", config);
+	CHECK_STATUS(&result, 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(result.output, "{\"kind\":\"file\",\"outcome\":\"planned\""));
+	CU_ASSERT(access(env, F_OK) == 0);
+	run_command(&result, JANITOR " -c %s sweep", config);
+	CHECK_STATUS(&result, 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(result.output, "removed file "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(result.output, "/servers/*/{app}.env)"));
+	CU_ASSERT(access(env, F_OK) < 0);
+	CU_ASSERT(access(other, F_OK) == 0);
+	CHECK_NOTHING_LEFT("");
+	CHECK_NUMBER(swarm_lockfiles(), 0);
+}
+
 static const struct test tests[] = {
+	{ "an app's files go after its objects", test_files },
 	{ "external secrets and configs go by the stack's name", test_external_secrets },
 	{ "compose's containers, networks and volumes", test_compose },
 	{ "plain objects with ci-janitor.app", test_own_label },

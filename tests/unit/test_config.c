@@ -33,6 +33,14 @@ static int parse(struct settings *settings, const char *text, struct error *err)
 	return parse_bytes(settings, text, strlen(text), err);
 }
 
+#define FILES_REFUSED(value)                                                                       \
+	{                                                                                          \
+		"[app]\nfiles = " value "\n",                                                      \
+			"x.conf:2: files: \"" value                                                \
+			"\" is not a list of absolute paths with {app} once, in "                  \
+			"their last part, and globs only before it"                                \
+	}
+
 static const struct {
 	const char *text;
 	const char *message;
@@ -76,6 +84,16 @@ static const struct {
 	{ "[app]\nprotect = shop-* # mine\n",
 	  "x.conf:2: protect: \"shop-* # mine\" is not a list of globs" },
 	{ "[engine]\nswarm = no\n", "x.conf:2: swarm: \"no\" is not auto or ignore" },
+	FILES_REFUSED("srv/{app}"),
+	FILES_REFUSED("/srv/app.env"),
+	FILES_REFUSED("/{app}/x"),
+	FILES_REFUSED("/srv/{app}*"),
+	FILES_REFUSED("/srv/{app}{app}"),
+	FILES_REFUSED("/srv//{app}"),
+	FILES_REFUSED("/./{app}"),
+	FILES_REFUSED("/srv/{app} /etc/../{app}"),
+	{ "[app]\nprefix_kinds = secret network\n",
+	  "x.conf:2: prefix_kinds: \"secret network\" is not a list of secret, config and volume" },
 	{ "[app]\nstack_name = app\n",
 	  "x.conf:2: stack_name: \"app\" is not {app}, dots-to-underscores or co-op-cloud" },
 	{ "[reap]\nprotect_label = mine\n",
@@ -166,6 +184,7 @@ static void test_every_key_is_read(void)
 		      "swarm = ignore\nread_timeout=1m30s\nwrite_timeout  =  90 ; seconds\n"
 		      "[app]\nlabels = one\t two\nprotect = prod-* shop\n"
 		      "stack_name = dots-to-underscores\nprefix_kinds = volume\n"
+		      "files = /srv/*/{app}.env /{app}\n"
 		      "  [reap]\n\tjobs = 64\n\ttimeout = 1h\nprotect_label = keep=\n"
 		      "protect = x\nvolume_drivers =\n"
 		      "[run]\nkill_grace = 0\nteardown_timeout = 5m",
@@ -183,6 +202,7 @@ static void test_every_key_is_read(void)
 	check_words(&settings.app_labels, "one two");
 	check_words(&settings.app_protect, "prod-* shop");
 	check_words(&settings.prefix_kinds, "volume");
+	check_words(&settings.app_files, "/srv/*/{app}.env /{app}");
 	CHECK_NUMBER(settings.stack_name, STACK_NAME_DOTS_TO_UNDERSCORES);
 	CHECK_NUMBER(settings.jobs, 64);
 	CHECK_NUMBER(settings.app_timeout_ms, 3600000);
@@ -212,6 +232,7 @@ static void check_same(const struct settings *a, const struct settings *b)
 		{ &a->trusted_owners, &b->trusted_owners }, { &a->app_labels, &b->app_labels },
 		{ &a->app_protect, &b->app_protect },	    { &a->protect, &b->protect },
 		{ &a->volume_drivers, &b->volume_drivers }, { &a->prefix_kinds, &b->prefix_kinds },
+		{ &a->app_files, &b->app_files },
 	};
 	char buffer[1024];
 
