@@ -20,6 +20,9 @@ int clock_left(int64_t deadline_ms);
 /* Seconds since the epoch on the wall clock. */
 int64_t clock_wall_seconds(void);
 
+/* Seconds since the boot, suspended time included. */
+int64_t clock_boot_seconds(void);
+
 /* Writes the wall-clock second as 2026-01-31T12:00:00Z (UTC, RFC 3339) into buffer. */
 const char *clock_format(int64_t wall_seconds, char *buffer, size_t size);
 

@@ -41,7 +41,23 @@ struct record {
 	enum run_phase phase;
 	int64_t since;	  /* wall-clock second at which the lock was taken */
 	int64_t deadline; /* wall-clock second, 0: none */
+	/* `--keep-on-failure`: what the run made stays until then; 0: not kept. */
+	int64_t keep_until; /* wall-clock second */
+	int64_t keep_boot;  /* the same on CLOCK_BOOTTIME, which the boot of boot_id counts */
 };
+
+/* Where and when a record is read. */
+struct record_clocks {
+	int64_t wall;
+	int64_t boot;
+	bool same_boot;
+	int64_t written; /* when the file was last written, by its time stamp */
+};
+
+/* For how many seconds yet its app is to be kept: at most max. Within the same boot jumps of the
+ * wall clock don't count. A promise beyond max, hostile or of another configuration, is held no longer
+ * than max from the writing. */
+int64_t record_kept_for(const struct record *record, const struct record_clocks *now, int64_t max);
 
 /* "fresh-start", "running", ... */
 const char *run_phase_name(enum run_phase phase);

@@ -53,6 +53,10 @@ struct settings {
 	/* [run] */
 	int64_t kill_grace_ms;
 	int64_t teardown_timeout_ms;
+	int64_t keep_max_ms; /* the longest --keep-on-failure */
+	char *scratch_dir;
+	struct word_list scratch_links; /* NAME=TARGET */
+	struct word_list scratch_env;	/* NAME=VALUE, {scratch} in it being the directory */
 };
 
 void settings_init(struct settings *settings); /* the defaults */

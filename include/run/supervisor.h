@@ -26,14 +26,20 @@ struct run_options {
 	const char *holder;
 	const char *job_url; /* NULL: none */
 	enum if_held if_held;
-	int conflict_status;   /* with IF_HELD_FAIL or a wait that ran out; default 75 */
-	int64_t wait_ms;       /* bound on waiting for another run; CLOCK_NEVER: none */
+	int conflict_status;	 /* with IF_HELD_FAIL or a wait that ran out; default 75 */
+	int64_t wait_ms;	 /* bound on waiting for another run; CLOCK_NEVER: none */
 	int64_t janitor_wait_ms; /* bound on waiting for a janitor: the app's reap deadline */
-	int64_t deadline_ms;   /* from CMD's start; CLOCK_NEVER: none */
+	int64_t deadline_ms;	 /* from CMD's start; CLOCK_NEVER: none */
 	int64_t kill_grace_ms;
 	int64_t teardown_timeout_ms;
 	bool fresh;
 	bool teardown;
+	bool pid_namespace;	 /* CMD lives in a PID namespace of its own */
+	bool hold_lock;		 /* CMD and all that it starts inherit the lock */
+	int64_t keep_ms;	 /* after a failed CMD its objects stay that long; 0: they don't */
+	const char *scratch_dir; /* where CMD gets a directory of its own; NULL: it gets none */
+	const struct word_list *scratch_links; /* NAME=TARGET: links in it */
+	const struct word_list *scratch_env;   /* NAME=VALUE, {scratch} in it being its path */
 
 	const char *lock_dir; /* path */
 	const struct lock_trust *trust;

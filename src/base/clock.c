@@ -57,3 +57,11 @@ void clock_sleep_ms(int64_t ms)
 	while (ms > 0 && nanosleep(&left, &left) < 0 && errno == EINTR)
 		;
 }
+
+int64_t clock_boot_seconds(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec;
+}

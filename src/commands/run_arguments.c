@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/parse.h"
 #include "kernel/child.h"
 
 #define CONFLICT_STATUS 75
@@ -112,6 +113,17 @@ static int check_holder(const char *holder, struct error *err)
 	return 0;
 }
 
+static int check_keep(const struct settings *settings, struct error *err)
+{
+	char given[32], most[32];
+
+	if (run_arguments.keep_ms <= settings->keep_max_ms)
+		return 0;
+	return error_set(err, ERROR_USAGE, "--keep-on-failure %s: more than [run] keep_max, %s",
+			 format_duration(run_arguments.keep_ms, given, sizeof(given)),
+			 format_duration(settings->keep_max_ms, most, sizeof(most)));
+}
+
 static void fill_options(struct run_prepared *prepared, const struct context *context,
 			 const char *app)
 {
@@ -133,6 +145,12 @@ static void fill_options(struct run_prepared *prepared, const struct context *co
 			or_default(given->teardown_timeout_ms, settings->teardown_timeout_ms),
 		.fresh = !given->no_fresh,
 		.teardown = !given->no_teardown,
+		.keep_ms = given->keep_ms,
+		.pid_namespace = given->pid_namespace,
+		.hold_lock = given->hold_lock,
+		.scratch_dir = given->scratch ? settings->scratch_dir : NULL,
+		.scratch_links = &settings->scratch_links,
+		.scratch_env = &settings->scratch_env,
 		.lock_dir = settings->lock_dir,
 		.trust = &context->trust,
 		.engine_argv = engine_argv,
@@ -150,7 +168,8 @@ int run_prepare(struct run_prepared *ret, const struct context *context, const c
 		.holder = holder ? xstrdup(holder) : holder_id(),
 		.job_url = holder_job_url(),
 	};
-	if (command_check_app(context, app, err) < 0 || check_holder(holder, err) < 0)
+	if (command_check_app(context, app, err) < 0 || check_holder(holder, err) < 0 ||
+	    check_keep(&context->settings, err) < 0)
 		return -1;
 	if (run_arguments.stack)
 		(void)snprintf(ret->stack, sizeof(ret->stack), "%s", run_arguments.stack);

@@ -13,6 +13,8 @@ struct run_arguments {
 	int64_t wait_ms, deadline_ms, kill_grace_ms, teardown_timeout_ms;
 	const char *holder, *stack;
 	bool sweep, no_fresh, no_teardown;
+	int64_t keep_ms; /* 0: nothing is kept */
+	bool scratch, pid_namespace, hold_lock;
 };
 extern struct run_arguments run_arguments;
 

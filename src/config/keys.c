@@ -172,6 +172,41 @@ static bool parse_file_templates(const struct config_rule *rule, const char *val
 	return parse_checked_words(rule, value, field, is_file_template);
 }
 
+/* Keys that may be repeated: each adds one word, and an empty value none. */
+static bool add_word(const char *value, void *field)
+{
+	if (*value)
+		word_list_append(field, value, strlen(value));
+	return true;
+}
+
+static bool parse_link(const struct config_rule *rule, const char *value, void *field)
+{
+	size_t length = strcspn(value, "=/");
+
+	(void)rule;
+	if (*value && (value[length] != '=' || value[length + 1] != '/' || value[0] == '.' ||
+		       length == 0 || strpbrk(value, BLANKS)))
+		return false;
+	return add_word(value, field);
+}
+
+/* The variables that fencing and scripts go by are not to be had. */
+static bool parse_assignment(const struct config_rule *rule, const char *value, void *field)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
+	size_t length = strcspn(value, "=");
+
+	(void)rule;
+	if (*value &&
+	    (value[length] != '=' || !strspn(value, letters) ||
+	     strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789") !=
+		     length ||
+	     !strncmp(value, "CI_JANITOR_", 11) || !strncmp(value, "CI_APP", 6)))
+		return false;
+	return add_word(value, field);
+}
+
 #define FIELD(name) offsetof(struct settings, name)
 
 const struct config_rule config_rules[] = {
@@ -251,6 +286,32 @@ const struct config_rule config_rules[] = {
 	  0,
 	  "a duration like 90s or 1h30m" },
 	{ { "run", "teardown_timeout" }, parse_span, FIELD(teardown_timeout_ms), 1, 0, A_DURATION },
+	{ { "run", "keep_max" },
+	  parse_span,
+	  FIELD(keep_max_ms),
+	  0,
+	  0,
+	  "a duration like 90s or 1h30m" },
+	{ { "run", "scratch_dir" },
+	  parse_path,
+	  FIELD(scratch_dir),
+	  0,
+	  0,
+	  "an absolute path without blanks" },
+	{ { "run", "scratch_link" },
+	  parse_link,
+	  FIELD(scratch_links),
+	  0,
+	  0,
+	  "NAME=TARGET, a name without / and an absolute path",
+	  word_list_release_member },
+	{ { "run", "scratch_env" },
+	  parse_assignment,
+	  FIELD(scratch_env),
+	  0,
+	  0,
+	  "NAME=VALUE, a variable that is not ci-janitor's own",
+	  word_list_release_member },
 };
 const size_t config_rule_count = ARRAY_SIZE(config_rules);
 

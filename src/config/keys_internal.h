@@ -16,6 +16,8 @@ struct config_rule {
 	int64_t min;   /* numbers: the range; durations: milliseconds; lists: words */
 	int64_t max;
 	const char *right; /* what would be right: ends `"VALUE" is not ...` */
+	/* Empties the field before a file's first value. NULL: the key may not be repeated. */
+	void (*begin)(void *field);
 };
 
 extern const struct config_rule config_rules[];

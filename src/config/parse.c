@@ -97,14 +97,18 @@ static int take_value(void *data, const char *section, const char *key, const ch
 	struct parser *parser = data;
 	const struct config_rule *rule = config_rule_find(section, key);
 	unsigned *given_on = rule ? &parser->given_on[rule - config_rules] : NULL;
+	void *field = rule ? (char *)parser->settings + rule->offset : NULL;
+
+	if (*section && rule && rule->begin && !*given_on)
+		rule->begin(field);
 
 	if (!*section)
 		FAIL(parser, "%s: stands before the first [section]", key);
 	else if (!rule)
 		FAIL(parser, "%s: unknown key in [%s]", key, section);
-	else if (*given_on)
+	else if (*given_on && !rule->begin)
 		FAIL(parser, "%s: given twice, first on line %u", key, *given_on);
-	else if (!rule->parse(rule, value, (char *)parser->settings + rule->offset))
+	else if (!rule->parse(rule, value, field))
 		FAIL(parser, "%s: \"%s\" is not %s", key, value, rule->right);
 	else
 		*given_on = parser->line;

@@ -159,6 +159,8 @@ static const struct field fields[] = {
 	{ "phase", MEMBER(phase), parse_phase, format_phase },
 	{ "since", MEMBER(since), parse_second, format_second },
 	{ "deadline", MEMBER(deadline), parse_second, format_second },
+	{ "keep_until", MEMBER(keep_until), parse_second, format_second },
+	{ "keep_boot", MEMBER(keep_boot), parse_second, format_second },
 };
 
 /* Sum of the texts' sizes, plus what keys, line ends and numbers take at most. */

@@ -21,3 +21,19 @@ enum run_phase run_phase_from_name(const char *name)
 			return (enum run_phase)i;
 	return RUN_PHASE_UNKNOWN;
 }
+
+int64_t record_kept_for(const struct record *record, const struct record_clocks *now, int64_t max)
+{
+	int64_t left;
+
+	if (!record->known || !record->keep_until)
+		return 0;
+	if (now->same_boot && record->keep_boot)
+		left = record->keep_boot - now->boot;
+	else
+		left = record->keep_until - now->wall;
+	if (left <= max)
+		return left > 0 ? left : 0;
+	left = now->written + max - now->wall;
+	return left > 0 && left <= max ? left : 0;
+}

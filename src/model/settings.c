@@ -27,6 +27,8 @@ void settings_init(struct settings *settings)
 		.protect_label = xstrdup("ci-janitor.protect=true"),
 		.kill_grace_ms = 30000,
 		.teardown_timeout_ms = 120000,
+		.keep_max_ms = 86400000,
+		.scratch_dir = xstrdup("/var/tmp"),
 	};
 	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
 		word_list_append(&settings->app_labels, labels[i], strlen(labels[i]));
@@ -41,6 +43,9 @@ void settings_release(struct settings *settings)
 	free(settings->lock_group);
 	free(settings->engine_host);
 	free(settings->protect_label);
+	free(settings->scratch_dir);
+	word_list_release(&settings->scratch_links);
+	word_list_release(&settings->scratch_env);
 	word_list_release(&settings->trusted_owners);
 	word_list_release(&settings->app_labels);
 	word_list_release(&settings->app_protect);

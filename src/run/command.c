@@ -54,6 +54,8 @@ static int spawn(struct run *run, struct error *err)
 	setup.new_session = !run->has_terminal;
 	setup.death_signal = SIGKILL;
 	setup.cgroup_fd = run->cgroup_fd;
+	setup.pid_namespace = run->options->pid_namespace;
+	setup.inherit_fd = run->options->hold_lock ? run->lock.fd : -1;
 	result = child_spawn(&setup, &run->child, &exec_failed, err);
 	run_environment_release(&environment);
 	if (result == 0)
@@ -112,10 +114,18 @@ void command_suspend(struct run *run)
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
+static void command_signal(const struct run *run, int signal_number)
+{
+	if (run->options->pid_namespace)
+		(void)child_queue(&run->child, signal_number, 0);
+	else
+		(void)kill(run->child.pid, signal_number);
+}
+
 void command_pass_on(struct run *run)
 {
 	if (!events_from_terminal(run) && run->child.pid > 0)
-		(void)kill(run->child.pid, (int)run->signal.ssi_signo);
+		command_signal(run, (int)run->signal.ssi_signo);
 	command_suspend(run);
 }
 

@@ -141,6 +141,10 @@ static void signal_command(const struct run *run, int signal_number)
 
 void members_signal(const struct run *run, int signal_number)
 {
+	if (run->options->pid_namespace && run->child.pid > 0) {
+		(void)child_queue(&run->child, signal_number, CHILD_SIGNAL_ALL);
+		return;
+	}
 	signal_command(run, signal_number);
 	if (run->cgroup_fd >= 0)
 		signal_cgroup(run, signal_number, is_outside_group);
