@@ -47,11 +47,10 @@ enum lock_role { LOCK_ROLE_RUN, LOCK_ROLE_JANITOR };
  * LOCK_FREE: ours, in *ret. *ret_created says that the lockfile was born with this call, already
  * locked and holding `record`; otherwise it is a dead predecessor's, still with its record, which
  * is the caller's to fence and reap before app_lock_write_record.
- * LOCK_HELD: somebody has it; *ret is open but not locked, for app_lock_look, app_lock_wait_blocking
- * and app_lock_release.
- * Never LOCK_GONE or LOCK_REPLACED: those are tried again inside.
- * -1 with *err: the file is not one that may be used (ERROR_LOCK, ERROR_PERMISSION), or the system
- * failed (ENOSPC included): nothing is held.
+ * LOCK_HELD: somebody has it; *ret is open but not locked, for app_lock_look,
+ * app_lock_wait_blocking and app_lock_release. Never LOCK_GONE or LOCK_REPLACED: those are tried
+ * again inside. -1 with *err: the file is not one that may be used (ERROR_LOCK, ERROR_PERMISSION),
+ * or the system failed (ENOSPC included): nothing is held.
  */
 int app_lock_try(const struct lock_dir *dir, const struct app_hash *hash, enum lock_role role,
 		 const struct record *record, struct app_lock *ret, bool *ret_created,
@@ -73,9 +72,14 @@ int app_lock_probe(const struct lock_dir *dir, const struct app_hash *hash, stru
 		   struct error *err);
 
 /* Takes over a lock whose descriptor this process inherited (`reap-held`): verifies that it is
- * locked by this open file description and that the path names it. LOCK_FREE or LOCK_REPLACED, or -1. */
+ * locked by this open file description and that the path names it. LOCK_FREE or LOCK_REPLACED, or
+ * -1. */
 int app_lock_adopt(const struct lock_dir *dir, const struct app_hash *hash, int fd,
 		   struct app_lock *ret, struct error *err);
+
+/* Does the path still name the inode that we hold (invariant 4)? LOCK_FREE: yes; LOCK_GONE and
+ * LOCK_REPLACED: no; -1 with *err: unknown. */
+int app_lock_check(const struct lock_dir *dir, const struct app_lock *lock, struct error *err);
 
 /* Forget: identity check, unlink, close, in this order (invariant 3). LOCK_FREE: unlinked.
  * LOCK_REPLACED or LOCK_GONE: the path was not ours any more, and nothing was unlinked. In
@@ -93,10 +97,13 @@ int app_lock_write_record(const struct app_lock *lock, const struct record *reco
  * doesn't hash to the lockfile's name is !known too. */
 void app_lock_read_record(int fd, const struct app_hash *hash, struct record *ret);
 
+/* What record_kept_for asks for: this machine's clocks and the file's time stamp. */
+void app_lock_read_clocks(int fd, const struct record *record, struct record_clocks *ret);
+
 /* Who holds the companion lock (F_GETLK, disturbs nobody). */
 enum lock_companion {
-	LOCK_COMPANION_NONE,	/* nobody: not held, or held by a momentary probe or another program */
-	LOCK_COMPANION_RUN,	/* a run; *ret_pid, 0 when it lives in another PID namespace */
+	LOCK_COMPANION_NONE, /* nobody: not held, or held by a momentary probe or another program */
+	LOCK_COMPANION_RUN,  /* a run; *ret_pid, 0 when it lives in another PID namespace */
 	LOCK_COMPANION_JANITOR, /* likewise a janitor */
 };
 enum lock_companion app_lock_look(int fd, pid_t *ret_pid);

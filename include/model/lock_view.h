@@ -13,6 +13,7 @@ enum lock_view_state {
 	LOCK_VIEW_HELD,	   /* a live run, or another program, holds it */
 	LOCK_VIEW_REAPING, /* a janitor holds it */
 	LOCK_VIEW_DEAD,	   /* the lockfile is there and nobody holds it */
+	LOCK_VIEW_KEPT,	   /* dead, and kept until kept_until (lock_view_judge_kept) */
 	LOCK_VIEW_UNKNOWN, /* it could not be examined: see error */
 };
 
@@ -23,9 +24,14 @@ struct lock_view {
 	struct record record;
 	struct error error;
 	const struct app_result *resources; /* what the engine has of the app; NULL: not asked */
+	struct record_clocks clocks; /* as they were at the look, when the record says keep_until */
+	int64_t kept_until;	     /* wall-clock second, with LOCK_VIEW_KEPT */
 };
 
-/* "free", "held", "reaping", "dead", "unknown" */
+/* "free", "held", "reaping", "dead", "kept", "unknown" */
 const char *lock_view_state_name(enum lock_view_state state);
+
+/* A dead one that its record keeps, for at most max seconds, becomes LOCK_VIEW_KEPT. */
+void lock_view_judge_kept(struct lock_view *view, int64_t max);
 
 #endif

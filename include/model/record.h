@@ -37,7 +37,7 @@ struct record {
 	char boot_id[37];
 	char cgroup[RECORD_TEXT_MAX + 1]; /* the run's own, below the cgroup v2 mount */
 	pid_t pid;			  /* of the supervisor, in its own PID namespace */
-	uint64_t start_time;		  /* of that pid: /proc/PID/stat field 22, clock ticks since boot */
+	uint64_t start_time; /* of that pid: /proc/PID/stat field 22, clock ticks since boot */
 	enum run_phase phase;
 	int64_t since;	  /* wall-clock second at which the lock was taken */
 	int64_t deadline; /* wall-clock second, 0: none */
@@ -55,8 +55,8 @@ struct record_clocks {
 };
 
 /* For how many seconds yet its app is to be kept: at most max. Within the same boot jumps of the
- * wall clock don't count. A promise beyond max, hostile or of another configuration, is held no longer
- * than max from the writing. */
+ * wall clock don't count. A promise beyond max, hostile or of another configuration, is held no
+ * longer than max from the writing. */
 int64_t record_kept_for(const struct record *record, const struct record_clocks *now, int64_t max);
 
 /* "fresh-start", "running", ... */

@@ -34,6 +34,7 @@ enum app_outcome {
 	APP_PLANNED,   /* dry run */
 	APP_LIVE,      /* held by a live run: left alone */
 	APP_REAPING,   /* another janitor is at it: left alone */
+	APP_KEPT,      /* dead, and kept until kept_until: left alone */
 	APP_PROTECTED, /* on the [app] protect list: left alone */
 	APP_LEFT,      /* something could not be removed or known: the lockfile stays */
 };
@@ -45,7 +46,9 @@ struct app_result {
 	struct action *actions;
 	size_t action_count;
 	size_t action_capacity;
-	size_t killed; /* processes of the dead run that were still alive */
+	size_t killed;	    /* processes of the dead run that were still alive */
+	size_t scratch;	    /* scratch directories that were removed */
+	int64_t kept_until; /* wall-clock second, with APP_KEPT */
 	int64_t took_ms;
 	bool matched_nothing; /* reaped, but the engine had no object of this app */
 	struct error error;   /* why, with APP_LEFT */

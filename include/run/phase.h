@@ -21,8 +21,9 @@ enum run_event {
 	RUN_EVENT_DEADLINE, /* CMD's time is up */
 	RUN_EVENT_LIMIT,    /* the phase's own time limit has come */
 	RUN_EVENT_TICK,	    /* time to look again */
+	RUN_EVENT_LOCKFILE, /* something has happened to our lockfile's name */
 };
-#define RUN_EVENT_COUNT 8
+#define RUN_EVENT_COUNT 9
 
 enum run_action {
 	RUN_ACTION_NONE,
@@ -33,6 +34,8 @@ enum run_action {
 	RUN_ACTION_END_FRESH,	 /* ask the fresh start's child to end */
 	RUN_ACTION_KILL_FRESH,	 /* it did not */
 	RUN_ACTION_JUDGE_FRESH,	 /* it ended: start CMD, or leave with its status */
+	RUN_ACTION_WATCH,	 /* begin to watch the lockfile */
+	RUN_ACTION_CHECK,	 /* does the path still name it? */
 	RUN_ACTION_PASS_ON,	 /* hand the signal to CMD */
 	RUN_ACTION_STOP,	 /* ask the run's processes to end */
 	RUN_ACTION_KILL,	 /* they did not */

@@ -33,13 +33,14 @@ struct look {
 	struct lock_dir dir;
 	struct proc_lock_list locks;
 	bool have_locks;
+	int64_t keep_max; /* seconds */
 };
 
 static int look_init(struct look *look, const struct context *context, struct error *err)
 {
 	struct error locks_error = { .kind = ERROR_NONE };
 
-	*look = (struct look){ .have_locks = false };
+	*look = (struct look){ .keep_max = context->settings.keep_max_ms / 1000 };
 	if (lock_dir_open(&look->dir, context->settings.lock_dir, &context->trust, err) < 0)
 		return -1;
 	look->have_locks = proc_locks_read(&look->locks, &locks_error) == 0;
@@ -59,6 +60,7 @@ static void look_at(const struct look *look, const struct app_hash *hash, struct
 {
 	*ret = (struct lock_view){ .hash = *hash };
 	lock_look(&look->dir, hash, look->have_locks ? &look->locks : NULL, ret);
+	lock_view_judge_kept(ret, look->keep_max);
 }
 
 static int collect(const struct app_hash *hash, void *data)
@@ -162,6 +164,7 @@ static int status_of(enum lock_view_state state)
 	case LOCK_VIEW_HELD:
 		return 0;
 	case LOCK_VIEW_DEAD:
+	case LOCK_VIEW_KEPT:
 	case LOCK_VIEW_REAPING:
 		return STATUS_DEAD;
 	case LOCK_VIEW_FREE:

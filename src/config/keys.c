@@ -302,16 +302,14 @@ const struct config_rule config_rules[] = {
 	  parse_link,
 	  FIELD(scratch_links),
 	  0,
-	  0,
-	  "NAME=TARGET, a name without / and an absolute path",
-	  word_list_release_member },
+	  CONFIG_REPEATED,
+	  "NAME=TARGET, a name without / and an absolute path" },
 	{ { "run", "scratch_env" },
 	  parse_assignment,
 	  FIELD(scratch_env),
 	  0,
-	  0,
-	  "NAME=VALUE, a variable that is not ci-janitor's own",
-	  word_list_release_member },
+	  CONFIG_REPEATED,
+	  "NAME=VALUE, a variable that is not ci-janitor's own" },
 };
 const size_t config_rule_count = ARRAY_SIZE(config_rules);
 

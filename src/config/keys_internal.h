@@ -8,16 +8,16 @@
 
 #include "config/config.h"
 
+#define CONFIG_REPEATED (-1)
+
 struct config_rule {
 	struct config_key name;
 	/* Reads a value into the settings' field; false leaves the field as it was. */
 	bool (*parse)(const struct config_rule *rule, const char *value, void *field);
-	size_t offset; /* of the field */
-	int64_t min;   /* numbers: the range; durations: milliseconds; lists: words */
-	int64_t max;
+	size_t offset;	   /* of the field */
+	int64_t min;	   /* numbers: the range; durations: milliseconds; lists: words */
+	int64_t max;	   /* numbers; CONFIG_REPEATED: a list, to which each line adds a word */
 	const char *right; /* what would be right: ends `"VALUE" is not ...` */
-	/* Empties the field before a file's first value. NULL: the key may not be repeated. */
-	void (*begin)(void *field);
 };
 
 extern const struct config_rule config_rules[];

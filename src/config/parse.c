@@ -98,15 +98,16 @@ static int take_value(void *data, const char *section, const char *key, const ch
 	const struct config_rule *rule = config_rule_find(section, key);
 	unsigned *given_on = rule ? &parser->given_on[rule - config_rules] : NULL;
 	void *field = rule ? (char *)parser->settings + rule->offset : NULL;
+	bool repeated = rule && rule->max == CONFIG_REPEATED;
 
-	if (*section && rule && rule->begin && !*given_on)
-		rule->begin(field);
-
+	/* Replaces what an earlier file gave. */
+	if (*section && repeated && !*given_on)
+		word_list_release(field);
 	if (!*section)
 		FAIL(parser, "%s: stands before the first [section]", key);
 	else if (!rule)
 		FAIL(parser, "%s: unknown key in [%s]", key, section);
-	else if (*given_on && !rule->begin)
+	else if (*given_on && !repeated)
 		FAIL(parser, "%s: given twice, first on line %u", key, *given_on);
 	else if (!rule->parse(rule, value, field))
 		FAIL(parser, "%s: \"%s\" is not %s", key, value, rule->right);

@@ -80,6 +80,11 @@ int app_lock_adopt(const struct lock_dir *dir, const struct app_hash *hash, int 
 	return LOCK_FREE;
 }
 
+int app_lock_check(const struct lock_dir *dir, const struct app_lock *lock, struct error *err)
+{
+	return lockfile_identity(dir, lock, err);
+}
+
 int app_lock_forget(const struct lock_dir *dir, struct app_lock *lock, struct error *err)
 {
 	char name[APP_LOCKFILE_NAME_SIZE];

@@ -75,6 +75,8 @@ void lock_look(const struct lock_dir *dir, const struct app_hash *hash,
 		app_lock_read_record(file.fd, hash, &view.record);
 		if (look_at_holder(dir, &file, locks, &view) < 0)
 			view.state = LOCK_VIEW_UNKNOWN;
+		if (view.record.keep_until)
+			app_lock_read_clocks(file.fd, &view.record, &view.clocks);
 		(void)close(file.fd);
 	}
 	*ret = view;

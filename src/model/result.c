@@ -21,8 +21,9 @@ const char *action_outcome_name(enum action_outcome outcome)
 const char *app_outcome_name(enum app_outcome outcome)
 {
 	static const char *const names[] = {
-		[APP_REAPED] = "reaped",   [APP_PLANNED] = "planned",	  [APP_LIVE] = "live",
-		[APP_REAPING] = "reaping", [APP_PROTECTED] = "protected", [APP_LEFT] = "left",
+		[APP_REAPED] = "reaped",   [APP_PLANNED] = "planned", [APP_LIVE] = "live",
+		[APP_REAPING] = "reaping", [APP_KEPT] = "kept",	      [APP_PROTECTED] = "protected",
+		[APP_LEFT] = "left",
 	};
 
 	return names[outcome];

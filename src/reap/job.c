@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "lock/scratch.h"
 #include "reap_internal.h"
 
 #define LINGER_MS 500
@@ -90,6 +91,20 @@ static void give_up_lock(struct reaper *reaper, struct job *job)
 	}
 }
 
+/* What a dead run had to itself in the file system goes last, like the lockfile. */
+static void remove_scratch(const struct reaper *reaper, const struct job *job,
+			 struct app_result *result)
+{
+	struct error err = { .kind = ERROR_NONE };
+
+	if (result->outcome != APP_REAPED ||
+	    scratch_remove(reaper->options->settings->scratch_dir, reaper->dir->trust,
+			   &job->target->lock.hash, job->deadline, &result->scratch, &err) == 0)
+		return;
+	result->outcome = APP_LEFT;
+	result->error = err;
+}
+
 void job_finish(struct reaper *reaper, struct job *job, const struct error *err)
 {
 	struct app_result *result = &job->result;
@@ -102,6 +117,7 @@ void job_finish(struct reaper *reaper, struct job *job, const struct error *err)
 	if (err)
 		result->error = *err;
 	result->outcome = err ? APP_LEFT : reaper->options->dry_run ? APP_PLANNED : APP_REAPED;
+	remove_scratch(reaper, job, result);
 	result->matched_nothing = !err && result->action_count == 0;
 	result->took_ms = clock_now_ms() - job->began_at;
 	give_up_lock(reaper, job);

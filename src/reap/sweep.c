@@ -268,14 +268,35 @@ static void say_held(const struct lock_dir *dir, const struct sweep_options *opt
 	    view.record.known ? view.record.app : NULL, NULL);
 }
 
+/* Its owner wants to look at what a failed run left. Whoever names the app doesn't come by here. */
+static bool is_kept(const struct sweep_options *options, const struct reap_target *target)
+{
+	struct app_result result = { .hash = target->lock.hash, .outcome = APP_KEPT };
+	struct record_clocks now;
+	int64_t left;
+
+	if (!target->record.keep_until)
+		return false;
+	app_lock_read_clocks(target->lock.fd, &target->record, &now);
+	left = record_kept_for(&target->record, &now, options->settings->keep_max_ms / 1000);
+	if (!left)
+		return false;
+	(void)snprintf(result.app, sizeof(result.app), "%s", target->app);
+	result.kept_until = now.wall + left;
+	if (options->on_result)
+		options->on_result(options->on_result_data, &result);
+	return true;
+}
+
 static bool take_target(const struct sweep_options *options, struct reap_target *target)
 {
 	app_lock_read_record(target->lock.fd, &target->lock.hash, &target->record);
 	if (target->record.known)
 		(void)snprintf(target->app, sizeof(target->app), "%s", target->record.app);
-	if (!target->app[0] || !word_list_matches(&options->settings->app_protect, target->app))
+	if (target->app[0] && word_list_matches(&options->settings->app_protect, target->app))
+		say(options, &target->lock.hash, APP_PROTECTED, target->app, NULL);
+	else if (!is_kept(options, target))
 		return true;
-	say(options, &target->lock.hash, APP_PROTECTED, target->app, NULL);
 	app_lock_release(&target->lock);
 	return false;
 }

@@ -17,6 +17,7 @@ static void put_view(json_t *object, const struct lock_view *view)
 	json_put_text(object, "phase", has_phase ? run_phase_name(record->phase) : NULL);
 	json_put_second(object, "since", record->since);
 	json_put_second(object, "deadline", record->deadline);
+	json_put_second(object, "kept_until", view->kept_until);
 	json_put_text(object, "stack", record->stack);
 	json_put_text(object, "job_url", record->job_url);
 	json_put_text(object, "host", record->host);

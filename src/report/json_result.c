@@ -34,6 +34,8 @@ int json_app(const struct app_result *result, struct text *out, struct error *er
 	json_put_text(document, "outcome", app_outcome_name(result->outcome));
 	json_put_actions(document, "actions", result);
 	json_put_number(document, "killed", (int64_t)result->killed);
+	json_put_number(document, "scratch", (int64_t)result->scratch);
+	json_put_second(document, "kept_until", result->kept_until);
 	json_put_number(document, "took_ms", result->took_ms);
 	json_put_flag(document, "matched_nothing", result->matched_nothing);
 	json_put_text(document, "error",

@@ -68,6 +68,10 @@ static void fill_row(struct row *row, const struct lock_view *view)
 
 	append_label(&row->cells[APP], view);
 	text_append(&row->cells[STATE], lock_view_state_name(view->state));
+	if (view->state == LOCK_VIEW_KEPT) {
+		text_append(&row->cells[STATE], " until ");
+		append_since(&row->cells[STATE], view->kept_until);
+	}
 	text_append_escaped(&row->cells[HOLDER], record->holder);
 	if (pid_of(view) > 0)
 		text_appendf(&row->cells[PID], "%d", (int)pid_of(view));
@@ -178,6 +182,11 @@ void text_status(const struct lock_view *view, struct text *out)
 	}
 	if (record->phase != RUN_PHASE_UNKNOWN) {
 		text_appendf(out, "%s%s", separator, run_phase_name(record->phase));
+		separator = ", ";
+	}
+	if (view->state == LOCK_VIEW_KEPT) {
+		text_appendf(out, "%suntil ", separator);
+		append_since(out, view->kept_until);
 		separator = ", ";
 	}
 	if (record->since > 0) {

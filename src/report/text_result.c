@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "report_internal.h"
 
 #define COUNTED(count, noun) (count), (noun), (count) == 1 ? "" : "s"
@@ -113,6 +114,9 @@ static void append_work(struct text *out, const struct app_result *result)
 	if (result->killed)
 		text_appendf(out, ", %zu process%s killed", result->killed,
 			     result->killed == 1 ? "" : "es");
+	if (result->scratch)
+		text_appendf(out, ", %zu scratch director%s removed", result->scratch,
+			     result->scratch == 1 ? "y" : "ies");
 	text_append(out, ", ");
 	append_seconds(out, result->took_ms);
 }
@@ -128,6 +132,8 @@ static void append_plan(struct text *out, const struct app_result *result)
 
 static void append_outcome(struct text *out, const struct app_result *result)
 {
+	char until[32];
+
 	switch (result->outcome) {
 	case APP_REAPED:
 		text_append(out, "reaped");
@@ -142,6 +148,10 @@ static void append_outcome(struct text *out, const struct app_result *result)
 		return;
 	case APP_REAPING:
 		text_append(out, "another janitor is reaping it: left alone");
+		return;
+	case APP_KEPT:
+		text_appendf(out, "kept until %s: left alone",
+			     clock_format(result->kept_until, until, sizeof(until)));
 		return;
 	case APP_PROTECTED:
 		text_append(out, "protected: left alone");

@@ -6,9 +6,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "kernel/cgroup.h"
+#include "lock/scratch.h"
 #include "run_internal.h"
 
 #define KILL_STEP_MS 20
+/* Most of the cost of a watch is its end: runs that are over so soon have none. */
+#define WATCH_AFTER_MS 1000
 #define STATUS_NOT_EXECUTABLE 126
 #define STATUS_NOT_FOUND 127
 
@@ -74,17 +77,25 @@ void command_enter(struct run *run)
 	const struct run_options *options = run->options;
 	struct error err = { .kind = ERROR_NONE };
 
+	if (options->scratch_dir &&
+	    scratch_create(options->scratch_dir, options->trust, &run->hash, run->record.run_id,
+			   options->scratch_links, &run->scratch, &err) < 0) {
+		run_leave(run, run_log_error(&err), true);
+		return;
+	}
 	make_cgroup(run);
 	run->phase = run->record.phase = RUN_PHASE_RUNNING;
 	if (options->deadline_ms != CLOCK_NEVER)
 		run->record.deadline = clock_wall_seconds() + options->deadline_ms / 1000;
 	if (app_lock_write_record(&run->lock, &run->record, &err) < 0) {
 		command_drop_cgroup(run);
-		run_leave(run, run_log_error(&err), true);
+		/* The scratch directory, if any, is the next sweep's. */
+		run_leave(run, run_log_error(&err), run->scratch == NULL);
 		return;
 	}
 	if (spawn(run, &err) == 0) {
 		run->deadline = clock_deadline(options->deadline_ms);
+		run->tick = clock_deadline(WATCH_AFTER_MS);
 		return;
 	}
 	(void)run_log_error(&err);

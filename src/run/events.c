@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "kernel/process.h"
 #include "run_internal.h"
 
@@ -84,6 +85,7 @@ static bool parent_event(struct run *run)
 	if (!run->parent_gone)
 		return false;
 	run->parent_gone = false;
+	log_warning("the parent of this run has died: stopping");
 	if (run->parent_fd >= 0)
 		(void)close(run->parent_fd);
 	run->parent_fd = -1;
@@ -120,13 +122,16 @@ static void wait_for_something(struct run *run)
 		{ .fd = run->signal_fd, .events = POLLIN },
 		{ .fd = run->child.pidfd, .events = POLLIN },
 		{ .fd = run->parent_fd, .events = POLLIN },
+		{ .fd = run->watch_fd, .events = POLLIN },
 	};
 	int64_t first = run->deadline < run->limit ? run->deadline : run->limit;
 
 	if (run->tick < first)
 		first = run->tick;
-	if (poll(fds, 3, clock_left(first)) > 0 && fds[2].revents)
-		run->parent_gone = true;
+	if (poll(fds, 4, clock_left(first)) <= 0)
+		return;
+	run->parent_gone = run->parent_gone || fds[2].revents;
+	run->lockfile_changed = fds[3].revents;
 }
 
 enum run_event events_next(struct run *run)
@@ -145,6 +150,10 @@ enum run_event events_next(struct run *run)
 		}
 		if (timer_event(run, &event))
 			return event;
+		if (run->lockfile_changed) {
+			run->lockfile_changed = false;
+			return RUN_EVENT_LOCKFILE;
+		}
 		wait_for_something(run);
 	}
 }

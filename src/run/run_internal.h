@@ -19,6 +19,7 @@
 /* PR_SET_PDEATHSIG: not SIGTERM, since it also comes when only the parent's forking thread ends,
  * and must then be told from a SIGTERM that somebody sent. */
 #define RUN_PARENT_SIGNAL SIGRTMAX
+#define RUN_STATUS_DEADLINE 142
 
 enum waiting_for { WAITING_UNDECIDED, WAITING_FOR_RUN, WAITING_FOR_JANITOR };
 
@@ -56,6 +57,9 @@ struct run {
 	bool child_ended;   /* it has, and RUN_EVENT_CHILD is still to come */
 	int child_status;   /* as waitpid gives it, of the last one that ended */
 	int cgroup_fd;
+	char *scratch; /* owned: CMD's private directory, NULL: none */
+	bool lockfile_changed;
+	int watch_fd; /* inotify on the lockfile; -1: not watched */
 
 	int64_t deadline; /* when each of these events comes, or CLOCK_NEVER */
 	int64_t limit;
@@ -101,6 +105,13 @@ void members_signal(const struct run *run, int signal_number);
 /* One SIGKILL to each of them. Returns how many may still be there; 0 is the proof of none. */
 size_t members_kill(struct run *run, struct error *err);
 
+/* watch.c */
+/* Begins to watch whether the lockfile keeps its name. */
+void watch_begin(struct run *run);
+/* Says so, loudly and once, when it doesn't. */
+void watch_look(struct run *run);
+void watch_end(struct run *run);
+
 /* teardown.c */
 void teardown_enter(struct run *run);
 void teardown_end(struct run *run);
@@ -110,7 +121,7 @@ void teardown_judge(struct run *run);
 /* CMD's environment: ours with the run's variables. */
 struct run_environment {
 	char **envp;
-	char *own[4]; /* owned; the other entries of envp are environ's */
+	char **own; /* owned; the other entries of envp are environ's */
 	size_t own_count;
 };
 void run_environment_init(struct run_environment *ret, const struct run *run);

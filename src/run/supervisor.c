@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -12,8 +13,6 @@
 #include "base/log.h"
 #include "kernel/process.h"
 #include "run_internal.h"
-
-#define STATUS_DEADLINE 142
 
 int run_log_error(const struct error *err)
 {
@@ -33,7 +32,7 @@ void run_set_phase(struct run *run, enum run_phase phase)
 void run_note_told(struct run *run, enum run_event event)
 {
 	if (!run->told)
-		run->told = event == RUN_EVENT_DEADLINE ? STATUS_DEADLINE
+		run->told = event == RUN_EVENT_DEADLINE ? RUN_STATUS_DEADLINE
 							: 128 + (int)run->signal.ssi_signo;
 }
 
@@ -148,6 +147,12 @@ static void act(struct run *run, enum run_event event)
 	case RUN_ACTION_JUDGE_FRESH:
 		fresh_judge(run);
 		break;
+	case RUN_ACTION_WATCH:
+		watch_begin(run);
+		break;
+	case RUN_ACTION_CHECK:
+		watch_look(run);
+		break;
 	case RUN_ACTION_PASS_ON:
 		command_pass_on(run);
 		break;
@@ -177,6 +182,7 @@ static void release(struct run *run)
 		(void)close(run->signal_fd);
 	if (run->parent_fd >= 0)
 		(void)close(run->parent_fd);
+	free(run->scratch);
 }
 
 int supervisor_run(const struct run_options *options)
@@ -188,6 +194,7 @@ int supervisor_run(const struct run_options *options)
 		.signal_fd = -1,
 		.parent_fd = -1,
 		.cgroup_fd = -1,
+		.watch_fd = -1,
 		.dir = { .fd = -1 },
 		.lock = APP_LOCK_NONE,
 		.child = CHILD_NONE,

@@ -34,6 +34,28 @@ static void fail(struct run *run, const char *reason)
 	leave_to_sweep(run);
 }
 
+/* After a failure; not of a run that was told to end by a signal: nobody will look at what that
+ * left.
+ */
+static bool is_kept(const struct run *run)
+{
+	if (!run->options->keep_ms)
+		return false;
+	return run->told ? run->told == RUN_STATUS_DEADLINE : run->command_status != 0;
+}
+
+static void keep(struct run *run)
+{
+	int64_t seconds = run->options->keep_ms / 1000;
+	char until[32];
+
+	run->record.keep_until = clock_wall_seconds() + seconds;
+	run->record.keep_boot = clock_boot_seconds() + seconds;
+	log_warning("%s failed: what it made is kept until %s", run->options->app,
+		    clock_format(run->record.keep_until, until, sizeof(until)));
+	leave_to_sweep(run);
+}
+
 /* Waits for the proof, not for the signal. */
 static int kill_rest(struct run *run, struct error *err)
 {
@@ -65,7 +87,10 @@ void teardown_enter(struct run *run)
 	}
 	run->child_ended = false; /* CMD, if it was only killed just now */
 	command_drop_cgroup(run);
-	if (!run->options->teardown)
+	watch_end(run);
+	if (is_kept(run))
+		keep(run);
+	else if (!run->options->teardown)
 		leave_to_sweep(run);
 	else if (engine_child_start(run, "teardown", &err) < 0)
 		fail(run, err.message);
