@@ -251,6 +251,10 @@ static void check_same(const struct settings *a, const struct settings *b)
 	CHECK_NUMBER(a->app_timeout_ms, b->app_timeout_ms);
 	CHECK_NUMBER(a->kill_grace_ms, b->kill_grace_ms);
 	CHECK_NUMBER(a->teardown_timeout_ms, b->teardown_timeout_ms);
+	CHECK_NUMBER(a->keep_max_ms, b->keep_max_ms);
+	CHECK_TEXT(a->scratch_dir, b->scratch_dir);
+	CHECK_NUMBER(a->scratch_links.count, b->scratch_links.count);
+	CHECK_NUMBER(a->scratch_env.count, b->scratch_env.count);
 }
 
 /* The sample with its "#key = value" lines made real; other comments have a blank after '#'. */
@@ -285,7 +289,8 @@ static void test_sample_is_the_defaults(void)
 	/* Something else in each list: what the sample doesn't give would stay. */
 	CHECK_NUMBER(parse(&sample,
 			   "[lock]\ntrusted_owners = x\n[app]\nlabels = x\nprotect = x\n"
-			   "[reap]\nprotect = x\nvolume_drivers = x\njobs = 63\n",
+			   "[reap]\nprotect = x\nvolume_drivers = x\njobs = 63\n"
+			   "[run]\nscratch_link = a=/b\nscratch_env = A=b\n",
 			   &err),
 		     0);
 	CHECK_NUMBER(parse(&sample, text, &err), 0);
@@ -295,6 +300,38 @@ static void test_sample_is_the_defaults(void)
 		known++;
 	/* No key twice (the parser), none unknown (the parser), and none missing: */
 	CHECK_NUMBER(keys, known);
+}
+
+static void test_repeated_keys(void)
+{
+	static const char *const bad[] = {
+		"scratch_link = a",	  "scratch_link = a/b=/c",
+		"scratch_link = ..=/c",	  "scratch_link = =/c",
+		"scratch_link = a=c",	  "scratch_env = 1A=b",
+		"scratch_env = A",	  "scratch_env = CI_JANITOR_RUN_ID=1",
+		"scratch_env = CI_APP=x",
+	};
+	CLEANUP_SETTINGS struct settings settings;
+	struct error err = { 0 };
+
+	settings_init(&settings);
+	CHECK_NUMBER(parse(&settings,
+			   "[run]\nscratch_link = a=/x\nscratch_link = b=/y=z\n"
+			   "scratch_env = ABRA_DIR={scratch}\nscratch_env = B=\n",
+			   &err),
+		     0);
+	CHECK_NUMBER(settings.scratch_links.count, 2);
+	CHECK_TEXT(settings.scratch_links.words[1], "b=/y=z");
+	CHECK_NUMBER(settings.scratch_env.count, 2);
+	/* Another file's replace them all. */
+	CHECK_NUMBER(parse(&settings, "[run]\nscratch_link = c=/w\n", &err), 0);
+	CHECK_NUMBER(settings.scratch_links.count, 1);
+	CHECK_NUMBER(settings.scratch_env.count, 2);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		CLEANUP_FREE char *text = xasprintf("[run]\n%s\n", bad[i]);
+
+		CHECK_NUMBER(parse(&settings, text, &err), -1);
+	}
 }
 
 static void test_sample_as_shipped(void)
@@ -412,6 +449,7 @@ static const struct test tests[] = {
 	{ "lines of 196 bytes are read, files of 64 KiB are not", test_size_limits },
 	{ "every key is read", test_every_key_is_read },
 	{ "an empty value unsets an optional key", test_empty_unsets },
+	{ "keys that may be repeated", test_repeated_keys },
 	{ "the sample, uncommented, has every key and is the defaults",
 	  test_sample_is_the_defaults },
 	{ "the sample as shipped changes nothing", test_sample_as_shipped },

@@ -61,7 +61,8 @@ static void test_app_json(void)
 	    "\"rule\":null,\"reason\":\"protected by its label\"},"
 	    "{\"kind\":\"volume\",\"outcome\":\"failed\",\"id\":\"id1\",\"name\":\"data\","
 	    "\"rule\":\"" RULE "\",\"reason\":\"volume is in use\"}],"
-	    "\"killed\":1,\"took_ms\":145,\"matched_nothing\":false,"
+	    "\"killed\":1,\"scratch\":0,\"kept_until\":null,"
+	    "\"took_ms\":145,\"matched_nothing\":false,"
 	    "\"error\":\"1 object is left\"}\n");
 }
 
@@ -93,6 +94,10 @@ static const struct {
 	{ { .outcome = APP_LIVE }, "shop: live: left alone\n" },
 	{ { .outcome = APP_REAPING }, "shop: another janitor is reaping it: left alone\n" },
 	{ { .outcome = APP_PROTECTED }, "shop: protected: left alone\n" },
+	{ { .outcome = APP_KEPT, .kept_until = 1767225600 },
+	  "shop: kept until 2026-01-01T00:00:00Z: left alone\n" },
+	{ { .outcome = APP_REAPED, .scratch = 1, .took_ms = 10 },
+	  "shop: reaped: 0 objects removed, 1 scratch directory removed, 0.01 s\n" },
 };
 
 static void test_outcomes(void)
@@ -133,7 +138,8 @@ static void test_unnamed_app(void)
 	CHECK_NUMBER(report_app(&capture.report, &result, NULL), 0);
 	end(&capture,
 	    "{\"schema\":\"ci-janitor/1\",\"type\":\"app\",\"app\":null,\"hash\":\"" HASH "\","
-	    "\"outcome\":\"live\",\"actions\":[],\"killed\":0,\"took_ms\":0,"
+	    "\"outcome\":\"live\",\"actions\":[],\"killed\":0,\"scratch\":0,\"kept_until\":null,"
+	    "\"took_ms\":0,"
 	    "\"matched_nothing\":false,\"error\":null}\n");
 }
 
@@ -156,7 +162,8 @@ static void test_hostile_app(void)
 	    "{\"schema\":\"ci-janitor/1\",\"type\":\"app\",\"app\":\"shop\",\"hash\":null,"
 	    "\"outcome\":\"left\",\"actions\":[{\"kind\":\"volume\",\"outcome\":\"failed\","
 	    "\"id\":\"id1\",\"name\":\"" HOSTILE_JSON "\",\"rule\":\"" HOSTILE_JSON "\","
-	    "\"reason\":\"" HOSTILE_JSON "\"}],\"killed\":0,\"took_ms\":0,"
+	    "\"reason\":\"" HOSTILE_JSON "\"}],\"killed\":0,\"scratch\":0,\"kept_until\":null,"
+	    "\"took_ms\":0,"
 	    "\"matched_nothing\":false,\"error\":\"" HOSTILE_JSON "\"}\n");
 }
 

@@ -168,6 +168,7 @@ static void test_list_json(void)
 	    "{\"app\":\"shop\",\"hash\":\"" HASH "\",\"state\":\"held\",\"pid\":42,"
 	    "\"record_known\":true,\"holder\":\"" HOSTILE_JSON "\",\"holder_pid\":41,"
 	    "\"run_id\":null,\"phase\":\"running\",\"since\":null,\"deadline\":null,"
+	    "\"kept_until\":null,"
 	    "\"stack\":null,\"job_url\":null,\"host\":null,\"error\":null}]}\n");
 }
 
@@ -204,7 +205,8 @@ static void test_status(void)
 	    "{\"schema\":\"ci-janitor/1\",\"type\":\"status\",\"app\":\"shop\",\"hash\":\"" HASH
 	    "\",\"state\":\"held\",\"pid\":0,\"record_known\":true,\"holder\":\"github:1:1\","
 	    "\"holder_pid\":41,\"run_id\":null,\"phase\":\"teardown\","
-	    "\"since\":\"" SINCE_TEXT "\",\"deadline\":\"" SINCE_TEXT "\",\"stack\":null,"
+	    "\"since\":\"" SINCE_TEXT "\",\"deadline\":\"" SINCE_TEXT "\",\"kept_until\":null,"
+	    "\"stack\":null,"
 	    "\"job_url\":null,\"host\":null,\"error\":null}\n");
 }
 
