@@ -88,7 +88,7 @@ static int run(const struct command *command, char **operands)
 		(void)signal(SIGPIPE, SIG_IGN);
 	if (capabilities_drop(command->profile, &err) < 0)
 		return command_fail(&err);
-	if (context_init(&context, &err) < 0)
+	if ((command->reports_config ? context_init_tolerant : context_init)(&context, &err) < 0)
 		status = command_fail(&err);
 	else
 		status = command->function(&context, operands);

@@ -18,6 +18,7 @@ struct context {
 	struct lock_trust trust;
 	struct report report;
 	const char *config; /* the configuration file that was asked for; NULL: the default ones */
+	struct error config_error; /* ERROR_NONE, but where a command reports broken configurations */
 };
 
 struct command {
@@ -31,6 +32,7 @@ struct command {
 	int max_operands;   /* -1: any number */
 	bool takes_command; /* after "--"; it becomes the operands behind the first one */
 	bool hidden;
+	bool reports_config; /* runs with the defaults where the configuration is broken, too */
 };
 
 /* NULL past the end. */
@@ -51,6 +53,8 @@ extern const struct option_spec global_option_table[];
 /* Option, environment, configuration file, default: in this order. To be called with the
  * capabilities dropped. The context is to be released, even after a failure. */
 int context_init(struct context *context, struct error *err);
+/* The same, and a broken configuration is only noted in the context: the defaults hold then. */
+int context_init_tolerant(struct context *context, struct error *err);
 void context_release(struct context *context);
 
 /* Help to stdout; command NULL: of the program. */

@@ -28,6 +28,7 @@ struct lock_dir {
 	int fd; /* O_DIRECTORY, close-on-exec */
 	dev_t device;
 	bool other_devices; /* /proc/locks may name another device than stat(2) does (btrfs, overlayfs) */
+	const char *file_system; /* its name; static */
 	char *path;	    /* for messages */
 	const struct lock_trust *trust;
 };

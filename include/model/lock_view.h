@@ -22,6 +22,7 @@ struct lock_view {
 	enum lock_view_state state;
 	pid_t pid; /* of the process that the kernel names as holder; 0: not visible from here */
 	struct record record;
+	char stated_app[APP_NAME_MAX + 1]; /* by a record that is not of this lockfile; or empty */
 	struct error error;
 	const struct app_result *resources; /* what the engine has of the app; NULL: not asked */
 	struct record_clocks clocks; /* as they were at the look, when the record says keep_until */

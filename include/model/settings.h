@@ -57,6 +57,8 @@ struct settings {
 	char *scratch_dir;
 	struct word_list scratch_links; /* NAME=TARGET */
 	struct word_list scratch_env;	/* NAME=VALUE, {scratch} in it being the directory */
+	/* [report] */
+	int64_t warn_age_ms; /* doctor points at locks that are held for longer */
 };
 
 void settings_init(struct settings *settings); /* the defaults */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "model/finding.h"
 #include "model/lock_view.h"
 #include "model/result.h"
 
@@ -32,6 +33,10 @@ int report_list(const struct report *report, const char *lock_dir, const struct 
 /* status: one word, then the holder; or one JSON document. */
 int report_status(const struct report *report, const char *app, const struct lock_view *view,
 		  struct error *err);
+
+/* doctor: a line per finding, and its remedy; or one JSON document. */
+int report_findings(const struct report *report, const struct finding_list *findings,
+		    struct error *err);
 
 /* Flushes and says whether everything really got out (a full disk is an error). */
 int report_finish(const struct report *report, struct error *err);

@@ -47,7 +47,7 @@ static void override(char **setting, const char *option, const char *variable)
 	*setting = xstrdup(value);
 }
 
-int context_init(struct context *context, struct error *err)
+static void context_prepare(struct context *context)
 {
 	*context = (struct context){
 		.config = global_options.config ? global_options.config
@@ -58,11 +58,33 @@ int context_init(struct context *context, struct error *err)
 			    .verbose = global_options.verbose },
 	};
 	settings_init(&context->settings);
-	if (config_load(&context->settings, context->config, err) < 0)
-		return -1;
+}
+
+static int context_complete(struct context *context, struct error *err)
+{
 	override(&context->settings.lock_dir, global_options.lock_dir, "CI_JANITOR_LOCK_DIR");
 	override(&context->settings.engine_host, global_options.host, "DOCKER_HOST");
 	return lock_trust_init(&context->trust, &context->settings, err);
+}
+
+int context_init(struct context *context, struct error *err)
+{
+	context_prepare(context);
+	if (config_load(&context->settings, context->config, err) < 0)
+		return -1;
+	return context_complete(context, err);
+}
+
+int context_init_tolerant(struct context *context, struct error *err)
+{
+	struct error config_error = { .kind = ERROR_NONE };
+
+	if (context_init(context, &config_error) == 0)
+		return 0;
+	context_release(context);
+	context_prepare(context);
+	context->config_error = config_error;
+	return context_complete(context, err);
 }
 
 void context_release(struct context *context)

@@ -310,6 +310,7 @@ const struct config_rule config_rules[] = {
 	  0,
 	  CONFIG_REPEATED,
 	  "NAME=VALUE, a variable that is not ci-janitor's own" },
+	{ { "report", "warn_age" }, parse_span, FIELD(warn_age_ms), 1, 0, A_DURATION },
 };
 const size_t config_rule_count = ARRAY_SIZE(config_rules);
 

@@ -62,6 +62,7 @@ static int vet_file_system(struct lock_dir *dir, struct error *err)
 		if (file_systems[i].magic != magic)
 			continue;
 		dir->other_devices = file_systems[i].other_devices;
+		dir->file_system = file_systems[i].name;
 		if (file_systems[i].usable)
 			return 0;
 		return error_set(err, ERROR_LOCK,

@@ -29,6 +29,7 @@ void settings_init(struct settings *settings)
 		.teardown_timeout_ms = 120000,
 		.keep_max_ms = 86400000,
 		.scratch_dir = xstrdup("/var/tmp"),
+		.warn_age_ms = 86400000,
 	};
 	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
 		word_list_append(&settings->app_labels, labels[i], strlen(labels[i]));

@@ -62,6 +62,18 @@ int report_status(const struct report *report, const char *app, const struct loc
 	return put(report, &text, err);
 }
 
+int report_findings(const struct report *report, const struct finding_list *findings,
+		    struct error *err)
+{
+	CLEANUP_TEXT struct text text = { 0 };
+
+	if (!report->json)
+		text_findings(report, findings, &text);
+	else if (json_findings(findings, &text, err) < 0)
+		return -1;
+	return put(report, &text, err);
+}
+
 int report_finish(const struct report *report, struct error *err)
 {
 	errno = 0;

@@ -15,10 +15,15 @@ void text_status(const struct lock_view *view, struct text *out);
 
 /* Appends the actions to the object, as an array. */
 void json_put_actions(json_t *object, const char *key, const struct app_result *result);
+
+void text_findings(const struct report *report, const struct finding_list *findings,
+		   struct text *out);
+
 int json_app(const struct app_result *result, struct text *out, struct error *err);
 int json_summary(const struct sweep_result *result, struct text *out, struct error *err);
 int json_list(const char *lock_dir, const struct lock_view *views, size_t count, struct text *out,
 	      struct error *err);
 int json_status(const char *app, const struct lock_view *view, struct text *out, struct error *err);
+int json_findings(const struct finding_list *findings, struct text *out, struct error *err);
 
 #endif

@@ -187,7 +187,8 @@ static void test_every_key_is_read(void)
 		      "files = /srv/*/{app}.env /{app}\n"
 		      "  [reap]\n\tjobs = 64\n\ttimeout = 1h\nprotect_label = keep=\n"
 		      "protect = x\nvolume_drivers =\n"
-		      "[run]\nkill_grace = 0\nteardown_timeout = 5m",
+		      "[run]\nkill_grace = 0\nteardown_timeout = 5m\n"
+		      "[report]\nwarn_age = 12h",
 		      &err),
 		0);
 	CHECK_TEXT(err.message, "");
@@ -211,6 +212,7 @@ static void test_every_key_is_read(void)
 	check_words(&settings.volume_drivers, "");
 	CHECK_NUMBER(settings.kill_grace_ms, 0);
 	CHECK_NUMBER(settings.teardown_timeout_ms, 300000);
+	CHECK_NUMBER(settings.warn_age_ms, 12 * 3600000);
 }
 
 static void test_empty_unsets(void)
@@ -255,6 +257,7 @@ static void check_same(const struct settings *a, const struct settings *b)
 	CHECK_TEXT(a->scratch_dir, b->scratch_dir);
 	CHECK_NUMBER(a->scratch_links.count, b->scratch_links.count);
 	CHECK_NUMBER(a->scratch_env.count, b->scratch_env.count);
+	CHECK_NUMBER(a->warn_age_ms, b->warn_age_ms);
 }
 
 /* The sample with its "#key = value" lines made real; other comments have a blank after '#'. */
