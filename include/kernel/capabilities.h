@@ -2,6 +2,9 @@
 #ifndef KERNEL_CAPABILITIES_H
 #define KERNEL_CAPABILITIES_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "base/error.h"
 
 enum capability_profile {
@@ -15,6 +18,10 @@ enum capability_profile {
  * had are no error. All profiles but RUN also empty the bounding set where that is allowed and set
  * no_new_privs. Fails with ERROR_PERMISSION when something that should be gone is still there. */
 int capabilities_drop(enum capability_profile profile, struct error *err);
+
+/* Names the profile's capabilities that are not effective, as "kill, sys_ptrace". Returns false when
+ * none is missing. */
+bool capabilities_missing(enum capability_profile profile, char *ret, size_t size);
 
 /* In a forked child of a RUN process, before exec: effective = what it was before the drop.
  * Async-signal-safe; 0 or -1 with errno. */

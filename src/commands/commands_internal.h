@@ -12,6 +12,7 @@ extern const struct option_spec no_options_table[];
 extern const struct option_spec list_options_table[];
 extern const struct option_spec sweep_options_table[];
 extern const struct option_spec reap_options_table[];
+extern const struct option_spec doctor_options_table[];
 extern const struct option_spec reap_held_options_table[];
 extern const struct option_spec run_options_table[];
 
@@ -22,6 +23,7 @@ int command_reap_held(struct context *context, char **operands);
 int command_run(struct context *context, char **operands);
 int command_list(struct context *context, char **operands);
 int command_status(struct context *context, char **operands);
+int command_doctor(struct context *context, char **operands);
 int command_path(struct context *context, char **operands);
 
 /* engine_port.c: the engine as sweep_options.connect wants it. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -122,6 +123,23 @@ int capabilities_drop(enum capability_profile profile, struct error *err)
 	if (drop_all(profile, bounding, err))
 		return -1;
 	return verify_all(profile, bounding, err);
+}
+
+bool capabilities_missing(enum capability_profile profile, char *ret, size_t size)
+{
+	size_t length = 0;
+
+	ret[0] = '\0';
+	if (capng_get_caps_process())
+		return false;
+	for (unsigned capability = 0; capng_capability_to_name(capability); capability++) {
+		if (!is_kept(profile, capability) ||
+		    capng_have_capability(CAPNG_EFFECTIVE, capability) || length >= size)
+			continue;
+		length += (size_t)snprintf(ret + length, size - length, "%s%s", length ? ", " : "",
+					   capng_capability_to_name(capability));
+	}
+	return length > 0;
 }
 
 int capabilities_restore(void)

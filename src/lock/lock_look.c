@@ -1,9 +1,12 @@
 #include "lock/lock_look.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
+#include "lock/record_file.h"
 #include "lock_internal.h"
 
 #define OPEN_ROUNDS_MAX 100
@@ -57,6 +60,18 @@ static int look_at_holder(const struct lock_dir *dir, const struct app_lock *fil
 	return look_at_flocks(dir, locks, file->inode, view);
 }
 
+/* A record that is whole, but names an app of another lockfile, is worth a word. */
+static void look_at_stated_app(int fd, struct lock_view *view)
+{
+	char text[RECORD_FILE_SIZE + 1];
+	ssize_t length = file_pread_start(fd, text, sizeof(text));
+	struct record record = { 0 };
+
+	if (length > 0)
+		record_parse(text, (size_t)length, &record);
+	memcpy(view->stated_app, record.app, sizeof(view->stated_app));
+}
+
 void lock_look(const struct lock_dir *dir, const struct app_hash *hash,
 	       const struct proc_lock_list *locks, struct lock_view *ret)
 {
@@ -73,6 +88,8 @@ void lock_look(const struct lock_dir *dir, const struct app_hash *hash,
 				"unable to examine the lockfile: it was replaced again and again");
 	if (result == LOCK_FREE) {
 		app_lock_read_record(file.fd, hash, &view.record);
+		if (!view.record.known)
+			look_at_stated_app(file.fd, &view);
 		if (look_at_holder(dir, &file, locks, &view) < 0)
 			view.state = LOCK_VIEW_UNKNOWN;
 		if (view.record.keep_until)

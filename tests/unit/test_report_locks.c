@@ -210,7 +210,33 @@ static void test_status(void)
 	    "\"job_url\":null,\"host\":null,\"error\":null}\n");
 }
 
+static void test_findings(void)
+{
+	CLEANUP(finding_list_release) struct finding_list findings = { 0 };
+	struct capture capture;
+
+	finding_add(&findings, FINDING_OK, "config", NULL, "valid");
+	finding_add(&findings, FINDING_WARNING, "locks", "do " HOSTILE, "%s", HOSTILE);
+	begin(&capture, false);
+	CHECK_NUMBER(report_findings(&capture.report, &findings, NULL), 0);
+	end(&capture, "ok       config: valid\nwarning  locks: " HOSTILE_TEXT
+		      "\n         -> do " HOSTILE_TEXT "\n0 problems, 1 warning\n");
+	begin(&capture, false);
+	capture.report.quiet = true;
+	CHECK_NUMBER(report_findings(&capture.report, &findings, NULL), 0);
+	end(&capture, "warning  locks: " HOSTILE_TEXT "\n         -> do " HOSTILE_TEXT
+		      "\n0 problems, 1 warning\n");
+	begin(&capture, true);
+	CHECK_NUMBER(report_findings(&capture.report, &findings, NULL), 0);
+	end(&capture, "{\"schema\":\"ci-janitor/1\",\"type\":\"doctor\",\"findings\":["
+		      "{\"check\":\"config\",\"level\":\"ok\",\"message\":\"valid\","
+		      "\"remedy\":null},{\"check\":\"locks\",\"level\":\"warning\","
+		      "\"message\":\"" HOSTILE_JSON "\",\"remedy\":\"do " HOSTILE_JSON
+		      "\"}],\"problems\":0,\"warnings\":1}\n");
+}
+
 static const struct test tests[] = {
+	{ "findings", test_findings },
 	{ "list --resources as text", test_resources_text },
 	{ "list --resources as JSON", test_resources_json },
 	{ "a list as a table", test_list_text },

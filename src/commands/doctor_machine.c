@@ -1,0 +1,141 @@
+/* doctor: what lies outside the lock directory. */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "config/config.h"
+#include "doctor_internal.h"
+#include "kernel/child.h"
+#include "run/guards.h"
+
+#define TIMER "ci-janitor.timer"
+
+void doctor_check_guards(struct finding_list *findings)
+{
+	struct guard guards[GUARD_COUNT];
+
+	guards_probe(guards);
+	for (size_t i = 0; i < ARRAY_SIZE(guards); i++) {
+		const struct guard *guard = &guards[i];
+
+		finding_add(findings, guard->in_force ? FINDING_OK : FINDING_WARNING, "guard", NULL,
+			    "%s is %s: %s%s%s%s", guard->name,
+			    guard->in_force ? "in force" : "missing", guard->meaning,
+			    guard->reason[0] ? " (" : "", guard->reason,
+			    guard->reason[0] ? ")" : "");
+	}
+}
+
+void doctor_check_config(const struct context *context, struct finding_list *findings)
+{
+	if (context->config_error.kind != ERROR_NONE)
+		finding_add(findings, FINDING_PROBLEM, "config",
+			    "correct it: no other command runs until then; what follows holds for "
+			    "the defaults",
+			    "%s", context->config_error.message);
+	else if (context->config)
+		finding_add(findings, FINDING_OK, "config", NULL, "%s is valid", context->config);
+	else if (access(CONFIG_DEFAULT_FILE, F_OK) == 0)
+		finding_add(findings, FINDING_OK, "config", NULL, CONFIG_DEFAULT_FILE " is valid");
+	else
+		finding_add(findings, FINDING_OK, "config", NULL,
+			    "there is no " CONFIG_DEFAULT_FILE ": the defaults hold");
+}
+
+void doctor_check_privileges(struct finding_list *findings)
+{
+	char missing[128];
+
+	if (!capabilities_missing(CAPABILITIES_REAP, missing, sizeof(missing)))
+		finding_add(findings, FINDING_OK, "privileges", NULL,
+			    "uid %u, with all capabilities that sweep and reap use",
+			    (unsigned)geteuid());
+	else
+		finding_add(findings, FINDING_WARNING, "privileges",
+			    "run it as root, or see to it that all jobs run as this user",
+			    "uid %u, without %s: other users' lockfiles and processes can't be "
+			    "dealt with",
+			    (unsigned)geteuid(), missing);
+	if (access("/proc/1/stat", F_OK) < 0)
+		finding_add(findings, FINDING_WARNING, "proc",
+			    "mount /proc without hidepid, or with gid= for this user",
+			    "other users' processes can't be seen in /proc: what still runs of a "
+			    "dead run may be missed where there is no cgroup");
+}
+
+/* systemctl's exit status, -1 when it can't be run. */
+static int systemctl_status(const char *verb)
+{
+	char *argv[] = { (char[]){ "systemctl" }, (char[]){ "--quiet" }, NULL, (char[]){ TIMER },
+			 NULL };
+	CLEANUP_FREE char *word = strdup(verb);
+	struct child_setup setup = CHILD_SETUP_INIT;
+	struct child child = CHILD_NONE;
+	struct error err;
+	bool was_exec;
+	int status;
+
+	argv[2] = word;
+	setup.argv = argv;
+	if (!word || child_spawn(&setup, &child, &was_exec, &err) < 0)
+		return -1;
+	if (child_wait(&child, true, &status) != 1)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void doctor_check_timer(struct finding_list *findings)
+{
+	if (access("/run/systemd/system", F_OK) < 0)
+		finding_add(findings, FINDING_WARNING, "timer",
+			    "let cron, or the CI server before each run, call `ci-janitor sweep`",
+			    "systemd doesn't run here: nothing is known to sweep this machine");
+	else if (systemctl_status("is-active") == 0)
+		finding_add(findings, FINDING_OK, "timer", NULL, TIMER " is active");
+	else
+		finding_add(findings, FINDING_WARNING, "timer",
+			    "systemctl enable --now " TIMER
+			    ", unless something else calls `ci-janitor sweep`",
+			    TIMER " is not active: what dead runs leave may stay for ever");
+}
+
+static void check_swarm(const struct engine_facts *facts, struct finding_list *findings)
+{
+	switch (facts->role) {
+	case SWARM_MANAGER:
+		finding_add(findings, FINDING_OK, "swarm", NULL, "this node is a manager");
+		break;
+	case SWARM_NONE:
+		finding_add(findings, FINDING_OK, "swarm", NULL,
+			    "no swarm (%s): containers, volumes and networks only",
+			    facts->swarm_state);
+		break;
+	case SWARM_OTHER:
+		finding_add(findings, FINDING_PROBLEM, "swarm",
+			    "run ci-janitor on a manager, unlock the swarm, or leave it",
+			    "this node can't speak for its swarm (%s): nothing is reaped",
+			    facts->swarm_state);
+		break;
+	}
+}
+
+void doctor_check_engine(const struct context *context, struct finding_list *findings)
+{
+	struct engine_connection connection = { .settings = &context->settings, .wake_fd = -1 };
+	const struct engine_facts *facts;
+	struct engine_port port;
+	struct error err = { .kind = ERROR_NONE };
+
+	if (engine_connect(&connection, context->settings.connect_timeout_ms, &port, &err) < 0) {
+		finding_add(findings, FINDING_PROBLEM, "engine",
+			    "start the engine, or name it by --host, DOCKER_HOST or [engine] host; "
+			    "its socket's group may use it",
+			    "%s", err.message);
+		return;
+	}
+	facts = engine_get_facts(connection.engine);
+	finding_add(findings, FINDING_OK, "engine", NULL, "%s, API %s", facts->server,
+		    facts->api_version);
+	check_swarm(facts, findings);
+	engine_disconnect(&connection);
+}
