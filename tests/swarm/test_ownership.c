@@ -154,10 +154,11 @@ static void test_files(void)
 	run_command(&result, "mkdir -p %s/servers/one && touch %s %s", dir, env, other);
 	CHECK_STATUS(&result, 0);
 	swarm_new_lock_dir();
-	CU_ASSERT_TRUE(dead_run_of("shop.example.org", "",
-				   "echo 1 | docker secret create shop_example_org_password_v1 -\n"
-				   "docker volume create --label com.docker.stack.namespace="
-				   "shop_example_org shop_example_org_data\n"));
+	CU_ASSERT_TRUE(
+		swarm_dead_run_of("shop.example.org", "",
+				  "echo 1 | docker secret create shop_example_org_password_v1 -\n"
+				  "docker volume create --label com.docker.stack.namespace="
+				  "shop_example_org shop_example_org_data\n"));
 	run_command(&result, JANITOR " -c %s --json sweep --dry-run", config);
 	CHECK_STATUS(&result, 0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(result.output, "{\"kind\":\"file\",\"outcome\":\"planned\""));
