@@ -9,7 +9,7 @@
 
 enum capability_profile {
 	CAPABILITIES_NONE, /* path, help, version */
-	CAPABILITIES_LOOK, /* list, status: DAC_READ_SEARCH */
+	CAPABILITIES_LOOK, /* list, status: DAC_READ_SEARCH, SYS_PTRACE (who shares a lock) */
 	CAPABILITIES_REAP, /* sweep, reap: DAC_OVERRIDE, KILL, SYS_PTRACE */
 	CAPABILITIES_RUN,  /* run: as REAP, effective set only; CMD gets back what the caller had */
 };

@@ -10,6 +10,7 @@
 #ifndef KERNEL_PROC_LOCKS_H
 #define KERNEL_PROC_LOCKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -25,11 +26,14 @@ struct proc_lock_list {
 	struct proc_lock *items; /* flock locks that are held (not waited for), sorted by inode */
 	size_t count;
 	size_t capacity;
+	bool in_one_piece; /* the newest reading was: nothing was skipped */
 };
 
 /* Adds what a reading shows to the list, which is empty ({ 0 }) or holds an earlier one's; each
  * inode of a device stands in it once. On failure the list is as it was. */
 int proc_locks_read(struct proc_lock_list *list, struct error *err);
+/* The same, a second time where the first reading may have skipped something. */
+int proc_locks_read_twice(struct proc_lock_list *list, struct error *err);
 void proc_locks_release(struct proc_lock_list *list);
 /* The index of the first one with the inode or, when there is none, of where it would be. */
 size_t proc_locks_first(const struct proc_lock_list *list, ino_t inode);

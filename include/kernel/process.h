@@ -23,6 +23,9 @@ int process_start_time(pid_t pid, uint64_t *ret);
 /* /proc/sys/kernel/random/boot_id: 0, or -1 with errno. */
 int process_boot_id(char ret[BOOT_ID_SIZE]);
 
+/* Are we in the machine's first PID namespace, so that every process has a number here? */
+bool process_sees_all(void);
+
 /* 32 random hex digits from getrandom(2), NUL-terminated. */
 void process_random_id(char ret[33]);
 

@@ -2,6 +2,8 @@
 #ifndef MODEL_LOCK_VIEW_H
 #define MODEL_LOCK_VIEW_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -17,10 +19,21 @@ enum lock_view_state {
 	LOCK_VIEW_UNKNOWN, /* it could not be examined: see error */
 };
 
+#define LOCK_VIEW_HOLDERS_MAX 8
+
 struct lock_view {
 	struct app_hash hash;
 	enum lock_view_state state;
 	pid_t pid; /* of the process that the kernel names as holder; 0: not visible from here */
+	/* The processes that share the lock's open file description, as far as they can be seen
+	 * from here. There may be more than fit. */
+	pid_t holders[LOCK_VIEW_HOLDERS_MAX];
+	size_t holder_count;
+	bool elsewhere; /* the holder lives in another PID namespace */
+	bool run_ended; /* the record's run is over: others hold the lock, what it left perhaps */
+	bool deleted;	/* the lock is held on a lockfile that has no name any more */
+	bool doubtful;	/* dead as seen from this PID namespace; a program outside may hold it */
+	ino_t inode;	/* of the lockfile; 0: none was opened */
 	struct record record;
 	char stated_app[APP_NAME_MAX + 1]; /* by a record that is not of this lockfile; or empty */
 	struct error error;

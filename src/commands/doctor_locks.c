@@ -173,7 +173,7 @@ void doctor_check_locks(const struct context *context, const struct lock_dir *di
 	struct error err = { .kind = ERROR_NONE };
 	char boot_id[BOOT_ID_SIZE] = "";
 
-	looks.have_locks = proc_locks_read(&looks.locks, &err) == 0;
+	looks.have_locks = proc_locks_read_twice(&looks.locks, &err) == 0;
 	if (!looks.have_locks)
 		finding_add(findings, FINDING_WARNING, CHECK, "mount /proc",
 			    "locks of other programs are not seen: %s", err.message);

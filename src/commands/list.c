@@ -4,9 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/memory.h"
 #include "commands_internal.h"
-#include "kernel/proc_locks.h"
 #include "lock/lock_look.h"
 
 #define STATUS_DEAD 2
@@ -23,53 +21,22 @@ const struct option_spec list_options_table[] = {
 	OPTIONS_END,
 };
 
-struct hash_list {
-	struct app_hash *items;
-	size_t count;
-	size_t capacity;
-};
-
-struct look {
-	struct lock_dir dir;
-	struct proc_lock_list locks;
-	bool have_locks;
-	int64_t keep_max; /* seconds */
-};
-
-static int look_init(struct look *look, const struct context *context, struct error *err)
+static int add(const struct app_hash *hash, void *data)
 {
-	struct error locks_error = { .kind = ERROR_NONE };
-
-	*look = (struct look){ .keep_max = context->settings.keep_max_ms / 1000 };
-	if (lock_dir_open(&look->dir, context->settings.lock_dir, &context->trust, err) < 0)
-		return -1;
-	look->have_locks = proc_locks_read(&look->locks, &locks_error) == 0;
-	if (!look->have_locks)
-		log_warning("%s: locks of other programs are not seen", locks_error.message);
+	lock_view_list_add(data, hash);
 	return 0;
 }
 
-static void look_release(struct look *look)
+static void look(const struct context *context, const struct lock_dir *dir,
+		 struct lock_view_list *list)
 {
-	if (look->have_locks)
-		proc_locks_release(&look->locks);
-	lock_dir_close(&look->dir);
-}
+	struct error problem;
 
-static void look_at(const struct look *look, const struct app_hash *hash, struct lock_view *ret)
-{
-	*ret = (struct lock_view){ .hash = *hash };
-	lock_look(&look->dir, hash, look->have_locks ? &look->locks : NULL, ret);
-	lock_view_judge_kept(ret, look->keep_max);
-}
-
-static int collect(const struct app_hash *hash, void *data)
-{
-	struct hash_list *list = data;
-
-	list->items = xgrow(list->items, &list->capacity, list->count + 1, sizeof(*list->items));
-	list->items[list->count++] = *hash;
-	return 0;
+	lock_look_all(dir, list, &problem);
+	if (problem.kind != ERROR_NONE)
+		log_warning("%s", problem.message);
+	for (size_t i = 0; i < list->count; i++)
+		lock_view_judge_kept(&list->items[i], context->settings.keep_max_ms / 1000);
 }
 
 static int compare_views(const void *a, const void *b)
@@ -90,71 +57,97 @@ static void add_name(struct lock_view *view, const char *app)
 }
 
 /* The exit status, or -1 with *err. */
-static int report_views(struct context *context, const struct look *look, struct lock_view *views,
-			size_t count, struct error *err)
+static int report_views(struct context *context, const struct lock_dir *dir,
+			struct lock_view_list *list, struct error *err)
 {
 	CLEANUP(resources_release) struct resources resources = { 0 };
 	int status = 0;
 
-	if (count)
-		qsort(views, count, sizeof(*views), compare_views);
-	if (count && given.resources)
-		status = resources_look(context, &look->dir, views, count, &resources);
-	if (report_list(&context->report, context->settings.lock_dir, views, count, err) < 0 ||
+	if (list->count)
+		qsort(list->items, list->count, sizeof(*list->items), compare_views);
+	if (list->count && given.resources)
+		status = resources_look(context, dir, list->items, list->count, &resources);
+	if (report_list(&context->report, context->settings.lock_dir, list->items, list->count,
+			err) < 0 ||
 	    report_finish(&context->report, err) < 0)
 		return -1;
 	return status;
 }
 
-static int list_named(struct context *context, const struct look *look, char **apps,
-		      struct error *err)
+/* The deleted lockfile's view that stands behind the first `asked`, or NULL. */
+static const struct lock_view *find_deleted(const struct lock_view_list *list, size_t asked,
+					    const struct app_hash *hash)
 {
-	CLEANUP_FREE struct lock_view *views = NULL;
+	for (size_t i = asked; i < list->count; i++)
+		if (app_hash_equal(&list->items[i].hash, hash))
+			return &list->items[i];
+	return NULL;
+}
+
+/* An app is asked for by name: a live holder of a deleted lockfile is the answer where there is no
+ * other one. */
+static void look_at_named(const struct context *context, const struct lock_dir *dir, char **apps,
+			  size_t count, struct lock_view_list *list)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct app_hash hash = app_hash_of(apps[i]);
+
+		lock_view_list_add(list, &hash);
+	}
+	look(context, dir, list);
+	for (size_t i = 0; i < count; i++) {
+		struct lock_view *view = &list->items[i];
+		const struct lock_view *deleted = find_deleted(list, count, &view->hash);
+
+		if (deleted && view->state != LOCK_VIEW_HELD && view->state != LOCK_VIEW_REAPING)
+			*view = *deleted;
+		add_name(view, apps[i]);
+	}
+	list->count = count;
+}
+
+static int list_named(struct context *context, const struct lock_dir *dir, char **apps,
+		      struct lock_view_list *list, struct error *err)
+{
 	size_t count = 0;
 
 	while (apps[count])
 		if (app_name_check(apps[count++], err) < 0)
 			return -1;
-	views = xcalloc(count, sizeof(*views));
-	for (size_t i = 0; i < count; i++) {
-		struct app_hash hash = app_hash_of(apps[i]);
-
-		look_at(look, &hash, &views[i]);
-		add_name(&views[i], apps[i]);
-	}
-	return report_views(context, look, views, count, err);
+	look_at_named(context, dir, apps, count, list);
+	return report_views(context, dir, list, err);
 }
 
-static int list_all(struct context *context, const struct look *look, struct error *err)
+static int list_all(struct context *context, const struct lock_dir *dir,
+		    struct lock_view_list *list, struct error *err)
 {
-	struct hash_list hashes = { 0 };
-	CLEANUP_FREE struct lock_view *views = NULL;
-	size_t count = 0;
-	int result = lock_dir_each(&look->dir, collect, &hashes, err);
+	size_t kept = 0;
 
-	views = xcalloc(hashes.count + 1, sizeof(*views));
-	for (size_t i = 0; result == 0 && i < hashes.count; i++) {
-		look_at(look, &hashes.items[i], &views[count]);
-		/* It may have been removed meanwhile. */
-		count += views[count].state != LOCK_VIEW_FREE;
-	}
-	free(hashes.items);
-	return result < 0 ? -1 : report_views(context, look, views, count, err);
+	if (lock_dir_each(dir, add, list, err) < 0)
+		return -1;
+	look(context, dir, list);
+	/* What was removed meanwhile is no row. */
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].state != LOCK_VIEW_FREE)
+			list->items[kept++] = list->items[i];
+	list->count = kept;
+	return report_views(context, dir, list, err);
 }
 
 int command_list(struct context *context, char **operands)
 {
+	CLEANUP(lock_view_list_release) struct lock_view_list list = { 0 };
 	struct error err = { .kind = ERROR_NONE };
-	struct look look;
+	struct lock_dir dir;
 	int result;
 
-	if (look_init(&look, context, &err) < 0)
+	if (lock_dir_open(&dir, context->settings.lock_dir, &context->trust, &err) < 0)
 		return command_fail(&err);
 	if (operands[0])
-		result = list_named(context, &look, operands, &err);
+		result = list_named(context, &dir, operands, &list, &err);
 	else
-		result = list_all(context, &look, &err);
-	look_release(&look);
+		result = list_all(context, &dir, &list, &err);
+	lock_dir_close(&dir);
 	return result < 0 ? command_fail(&err) : result;
 }
 
@@ -177,26 +170,24 @@ static int status_of(enum lock_view_state state)
 
 int command_status(struct context *context, char **operands)
 {
+	CLEANUP(lock_view_list_release) struct lock_view_list list = { 0 };
 	struct error err = { .kind = ERROR_NONE };
-	struct lock_view view;
-	struct app_hash hash;
-	struct look look;
+	struct lock_dir dir;
 
 	if (app_name_check(operands[0], &err) < 0)
 		return command_fail(&err);
-	if (look_init(&look, context, &err) < 0) {
+	if (lock_dir_open(&dir, context->settings.lock_dir, &context->trust, &err) < 0) {
 		(void)command_fail(&err);
 		return STATUS_UNKNOWN;
 	}
-	hash = app_hash_of(operands[0]);
-	look_at(&look, &hash, &view);
-	look_release(&look);
-	if (report_status(&context->report, operands[0], &view, &err) < 0 ||
+	look_at_named(context, &dir, operands, 1, &list);
+	lock_dir_close(&dir);
+	if (report_status(&context->report, operands[0], &list.items[0], &err) < 0 ||
 	    report_finish(&context->report, &err) < 0) {
 		(void)command_fail(&err);
 		return STATUS_UNKNOWN;
 	}
-	return status_of(view.state);
+	return status_of(list.items[0].state);
 }
 
 int command_path(struct context *context, char **operands)

@@ -10,6 +10,11 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 
+/* What seq_file hands out at once, at least, to a reader with room for it. A line that doesn't fit
+ * begins the next piece. */
+#define PIECE 4096
+#define LINE_MAX_LENGTH 256
+
 static void close_stream(FILE **stream)
 {
 	if (*stream)
@@ -62,14 +67,18 @@ static void unite(struct proc_lock_list *list)
 
 int proc_locks_read(struct proc_lock_list *list, struct error *err)
 {
+	char buffer[2 * PIECE];
 	CLEANUP(close_stream) FILE *stream = fopen("/proc/locks", "re");
 	CLEANUP_FREE char *line = NULL;
-	size_t before = list->count, size = 0;
+	size_t before = list->count, size = 0, read = 0;
 	struct proc_lock lock;
 
 	if (!stream)
 		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to open /proc/locks");
+	/* By itself it would read 1 KiB at once: more pieces. */
+	(void)setvbuf(stream, buffer, _IOFBF, sizeof(buffer));
 	while (getline(&line, &size, stream) >= 0) {
+		read += strlen(line);
 		if (!parse_line(line, &lock))
 			continue;
 		list->items = xgrow(list->items, &list->capacity, list->count + 1, sizeof(lock));
@@ -80,7 +89,15 @@ int proc_locks_read(struct proc_lock_list *list, struct error *err)
 		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to read /proc/locks");
 	}
 	unite(list);
+	list->in_one_piece = read <= PIECE - LINE_MAX_LENGTH;
 	return 0;
+}
+
+int proc_locks_read_twice(struct proc_lock_list *list, struct error *err)
+{
+	if (proc_locks_read(list, err) < 0)
+		return -1;
+	return list->in_one_piece ? 0 : proc_locks_read(list, err);
 }
 
 void proc_locks_release(struct proc_lock_list *list)

@@ -80,6 +80,16 @@ int process_boot_id(char ret[BOOT_ID_SIZE])
 	return 0;
 }
 
+bool process_sees_all(void)
+{
+	/* PROC_PID_INIT_INO of <linux/proc_ns.h>, part of the kernel's interface. */
+	static const char first[] = "pid:[4026531836]";
+	char link[64];
+	ssize_t length = readlink("/proc/self/ns/pid", link, sizeof(link));
+
+	return length == (ssize_t)strlen(first) && !memcmp(link, first, strlen(first));
+}
+
 void process_random_id(char ret[33])
 {
 	unsigned char bytes[16];

@@ -23,16 +23,20 @@
 #include "base/memory.h"
 #include "kernel/descriptors.h"
 #include "kernel/proc_locks.h"
+#include "kernel/process.h"
 #include "lock/record_file.h"
 #include "lock_internal.h"
 
 /* A lockfile is born locked and gets its name a moment later. */
 #define BIRTH_MS 20
 
+#define ROUNDS_MAX 3
+
 #define DELETED_ENDING " (deleted)"
 
 struct search {
 	const struct lock_dir *dir;
+	bool blind; /* candidates may be missing */
 	struct proc_lock_list candidates;
 	bool *explained; /* of each candidate */
 	size_t unexplained;
@@ -52,12 +56,25 @@ void deleted_locks_release(struct deleted_lock_list *list)
 	*list = (struct deleted_lock_list){ 0 };
 }
 
-static bool is_unexplained(const struct search *search, ino_t inode)
+static bool is_found(const struct search *search, ino_t inode)
 {
+	for (size_t i = 0; i < search->found.count; i++)
+		if (search->found.items[i].inode == inode)
+			return true;
+	return false;
+}
+
+static bool is_wanted(const struct search *search, const struct descriptor *descriptor)
+{
+	ino_t inode = (ino_t)descriptor->status->stx_ino;
 	size_t i = proc_locks_first(&search->candidates, inode);
 
-	return i < search->candidates.count && search->candidates.items[i].inode == inode &&
-	       !search->explained[i];
+	if (!lock_dir_may_have(search->dir, descriptor_device(descriptor)))
+		return false;
+	if (i < search->candidates.count && search->candidates.items[i].inode == inode)
+		return !search->explained[i];
+	return search->blind && descriptor->status->stx_nlink == 0 && descriptor->pid != getpid() &&
+	       !is_found(search, inode);
 }
 
 static void explain(struct search *search, ino_t inode)
@@ -71,19 +88,11 @@ static void explain(struct search *search, ino_t inode)
 	}
 }
 
-/* Two readings: one alone may skip a lock that stays held. */
-static int read_locks(struct proc_lock_list *ret, struct error *err)
-{
-	return proc_locks_read(ret, err) < 0 ? -1 : proc_locks_read(ret, err);
-}
-
-static int collect(struct search *search, const struct app_lock *own, struct error *err)
+static void collect(struct search *search, const struct app_lock *own)
 {
 	struct proc_lock_list *candidates = &search->candidates;
 	size_t kept = 0;
 
-	if (read_locks(candidates, err) < 0)
-		return -1;
 	for (size_t i = 0; i < candidates->count; i++) {
 		const struct proc_lock *lock = &candidates->items[i];
 
@@ -93,7 +102,6 @@ static int collect(struct search *search, const struct app_lock *own, struct err
 	}
 	candidates->count = search->unexplained = kept;
 	search->explained = xcalloc(kept + 1, sizeof(*search->explained));
-	return 0;
 }
 
 static int account_for_entry(const struct dirent *entry, const struct app_hash *hash, void *data)
@@ -215,8 +223,7 @@ static int look_at_descriptor(const struct descriptor *descriptor, void *data)
 	struct deleted_lock lock = { .pid = descriptor->pid, .inode = inode };
 	enum owner owner;
 
-	if (!lock_dir_may_have(search->dir, descriptor_device(descriptor)) ||
-	    !is_unexplained(search, inode) || !descriptor_has_flock(descriptor))
+	if (!is_wanted(search, descriptor) || !descriptor_has_flock(descriptor))
 		return 0;
 	owner = owner_of(search, descriptor, &lock);
 	if (owner == OWNER_UNKNOWN)
@@ -227,7 +234,7 @@ static int look_at_descriptor(const struct descriptor *descriptor, void *data)
 				     sizeof(*found->items));
 		found->items[found->count++] = lock;
 	}
-	return !search->unexplained;
+	return !search->unexplained && !search->blind;
 }
 
 static int look_into_processes(struct search *search, struct error *err)
@@ -237,7 +244,7 @@ static int look_into_processes(struct search *search, struct error *err)
 	for (size_t i = 0; search->unexplained && i < candidates->count; i++)
 		if (!search->explained[i] && candidates->items[i].pid > 0)
 			(void)descriptors_of(candidates->items[i].pid, look_at_descriptor, search);
-	if (!search->unexplained)
+	if (!search->unexplained && !search->blind)
 		return 0;
 	return descriptors_of_all(look_at_descriptor, search, err) < 0 ? -1 : 0;
 }
@@ -255,23 +262,48 @@ static int forget_found(const struct dirent *entry, const struct app_hash *hash,
 	return 0;
 }
 
-static bool is_held(const struct search *search, const struct proc_lock_list *locks, ino_t inode)
+static const struct proc_lock *find_lock(const struct search *search,
+					 const struct proc_lock_list *locks, ino_t inode)
 {
-	size_t i = proc_locks_first(locks, inode);
-
-	for (; i < locks->count && locks->items[i].inode == inode; i++)
+	for (size_t i = proc_locks_first(locks, inode);
+	     i < locks->count && locks->items[i].inode == inode; i++)
 		if (lock_dir_may_have(search->dir, locks->items[i].device))
-			return true;
-	return false;
+			return &locks->items[i];
+	return NULL;
 }
 
-static void count_unknown(struct search *search, const struct proc_lock_list *locks)
+/* What was being born has its name by now, what has ended is held no more, and what others took
+ * meanwhile has another pid. */
+static int look_again(struct search *search, struct error *err)
+{
+	CLEANUP(proc_locks_release) struct proc_lock_list locks = { 0 };
+	struct deleted_lock_list *found = &search->found;
+
+	clock_sleep_ms(BIRTH_MS);
+	if (lock_dir_walk(search->dir, forget_found, search, err) < 0 ||
+	    proc_locks_read_twice(&locks, err) < 0)
+		return -1;
+	for (size_t i = 0; !search->blind && i < found->count; i++)
+		if (!find_lock(search, &locks, found->items[i].inode))
+			found->items[i--] = found->items[--found->count];
+	for (size_t i = 0; i < search->candidates.count; i++) {
+		struct proc_lock *candidate = &search->candidates.items[i];
+		const struct proc_lock *now = find_lock(search, &locks, candidate->inode);
+
+		if (!now)
+			explain(search, candidate->inode);
+		else
+			candidate->pid = now->pid;
+	}
+	return 0;
+}
+
+static void count_unknown(struct search *search)
 {
 	for (size_t i = 0; i < search->candidates.count; i++) {
 		const struct proc_lock *candidate = &search->candidates.items[i];
 
-		if (search->explained[i] ||
-		    !proc_locks_find(locks, candidate->device, candidate->inode))
+		if (search->explained[i])
 			continue;
 		search->found.unknown++;
 		(void)error_set(&search->found.unknown_error, ERROR_LOCK,
@@ -282,41 +314,54 @@ static void count_unknown(struct search *search, const struct proc_lock_list *lo
 	}
 }
 
-/* What was being born has its name by now, and what has ended is held no more. */
-static int judge(struct search *search, struct error *err)
+/* Short-lived holders on the same file system may be gone before they are looked at: more rounds.
+ */
+static int search_all(struct search *search, struct error *err)
 {
-	CLEANUP(proc_locks_release) struct proc_lock_list locks = { 0 };
-	struct deleted_lock_list *found = &search->found;
+	for (int round = 0; round < ROUNDS_MAX; round++) {
+		if (look_into_processes(search, err) < 0)
+			return -1;
+		if (!search->unexplained && !search->found.count)
+			return 0;
+		if (look_again(search, err) < 0)
+			return -1;
+		if (!search->unexplained)
+			return 0;
+	}
+	count_unknown(search);
+	return 0;
+}
 
-	if (!search->unexplained && !found->count)
-		return 0;
-	clock_sleep_ms(BIRTH_MS);
-	if (lock_dir_walk(search->dir, forget_found, search, err) < 0 ||
-	    read_locks(&locks, err) < 0)
+int deleted_locks_among(const struct lock_dir *dir, struct proc_lock_list *locks,
+			const struct app_lock *own, struct deleted_lock_list *ret,
+			struct error *err)
+{
+	CLEANUP(search_release)
+	struct search search = {
+		.dir = dir,
+		.blind = !process_sees_all(),
+		.candidates = *locks,
+	};
+
+	*locks = (struct proc_lock_list){ 0 };
+	collect(&search, own);
+	if (search.unexplained && lock_dir_walk(dir, account_for_entry, &search, err) < 0)
 		return -1;
-	for (size_t i = 0; i < found->count; i++)
-		if (!is_held(search, &locks, found->items[i].inode))
-			found->items[i--] = found->items[--found->count];
-	count_unknown(search, &locks);
+	if ((search.unexplained || search.blind) && search_all(&search, err) < 0)
+		return -1;
+	*ret = search.found;
+	search.found = (struct deleted_lock_list){ 0 };
 	return 0;
 }
 
 int deleted_locks_find(const struct lock_dir *dir, const struct app_lock *own,
 		       struct deleted_lock_list *ret, struct error *err)
 {
-	CLEANUP(search_release) struct search search = { .dir = dir };
+	CLEANUP(proc_locks_release) struct proc_lock_list locks = { 0 };
 
-	if (collect(&search, own, err) < 0)
+	if (proc_locks_read_twice(&locks, err) < 0)
 		return -1;
-	if (search.unexplained && lock_dir_walk(dir, account_for_entry, &search, err) < 0)
-		return -1;
-	if (search.unexplained && look_into_processes(&search, err) < 0)
-		return -1;
-	if (judge(&search, err) < 0)
-		return -1;
-	*ret = search.found;
-	search.found = (struct deleted_lock_list){ 0 };
-	return 0;
+	return deleted_locks_among(dir, &locks, own, ret, err);
 }
 
 const struct deleted_lock *deleted_locks_of(const struct deleted_lock_list *list,

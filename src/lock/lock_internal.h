@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 #include "kernel/proc_locks.h"
+#include "lock/deleted_lock.h"
+#include "lock/lock_look.h"
 #include "lock/app_lock.h"
 #include "lock/lock_dir.h"
 
@@ -39,6 +41,17 @@ int lock_dir_walk(const struct lock_dir *dir,
 		  int (*function)(const struct dirent *entry, const struct app_hash *hash,
 				  void *data),
 		  void *data, struct error *err);
+
+/* deleted_locks_find among locks that the caller has read after it looked at the lockfiles. They
+ * are taken away from it. */
+int deleted_locks_among(const struct lock_dir *dir, struct proc_lock_list *locks,
+			const struct app_lock *own, struct deleted_lock_list *ret,
+			struct error *err);
+
+/* Adds to each view with an inode which processes share its lock's description, and says HELD of
+ * what was thought dead when one does. One look through all processes. */
+int lock_holders_find(const struct lock_dir *dir, struct lock_view *views, size_t count,
+		      struct error *err);
 
 /* May a line of /proc/locks with this device mean a file in the directory? */
 bool lock_dir_may_have(const struct lock_dir *dir, dev_t device);

@@ -25,6 +25,7 @@ json_t *json_put_array(json_t *object, const char *key);
 /* Gives value away to the container. */
 void json_put_object(json_t *object, const char *key, json_t *value);
 void json_append_object(json_t *array, json_t *value);
+void json_append_number(json_t *array, int64_t number);
 
 /* Appends the document as one line of plain ASCII, and frees it. */
 void json_finish(json_t *document, struct text *out);

@@ -7,9 +7,21 @@ static void put_view(json_t *object, const struct lock_view *view)
 	const struct record *record = &view->record;
 	bool has_phase = record->phase != RUN_PHASE_UNKNOWN;
 
+	size_t shown = view->holder_count < LOCK_VIEW_HOLDERS_MAX ? view->holder_count
+								  : LOCK_VIEW_HOLDERS_MAX;
+	json_t *holders;
+
 	json_put_text(object, "hash", view->hash.hex);
 	json_put_text(object, "state", lock_view_state_name(view->state));
 	json_put_number(object, "pid", view->pid);
+	holders = json_put_array(object, "holders");
+	for (size_t i = 0; i < shown; i++)
+		json_append_number(holders, view->holders[i]);
+	json_put_number(object, "holder_count", (int64_t)view->holder_count);
+	json_put_flag(object, "other_pid_namespace", view->elsewhere);
+	json_put_flag(object, "run_ended", view->run_ended);
+	json_put_flag(object, "deleted", view->deleted);
+	json_put_flag(object, "doubtful", view->doubtful);
 	json_put_flag(object, "record_known", record->known);
 	json_put_text(object, "holder", record->holder);
 	json_put_number(object, "holder_pid", record->pid);

@@ -140,6 +140,11 @@ void json_put_number(json_t *object, const char *key, int64_t number)
 	json_put_object(object, key, need(sym_json_integer(number)));
 }
 
+void json_append_number(json_t *array, int64_t number)
+{
+	json_append_object(array, need(sym_json_integer(number)));
+}
+
 void json_put_flag(json_t *object, const char *key, bool flag)
 {
 	json_put_object(object, key, flag ? sym_json_true() : sym_json_false());

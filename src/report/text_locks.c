@@ -7,6 +7,10 @@
 #include "base/parse.h"
 #include "report_internal.h"
 
+#define DOUBT                                                                                      \
+	"as seen from this PID namespace: what is dead here may be held by a program outside of "  \
+	"it that is no ci-janitor\n"
+
 enum column { APP, STATE, HOLDER, PID, PHASE, SINCE, AGE, COLUMN_COUNT };
 
 static const char *const headings[COLUMN_COUNT] = { "APP",   "STATE", "HOLDER", "PID",
@@ -37,7 +41,9 @@ static void append_label(struct text *out, const struct lock_view *view)
 /* The kernel's word for it is better than the record's. */
 static pid_t pid_of(const struct lock_view *view)
 {
-	return view->pid > 0 ? view->pid : view->record.pid;
+	if (view->pid > 0)
+		return view->pid;
+	return view->run_ended || view->elsewhere ? 0 : view->record.pid;
 }
 
 /* An age in full is noise: of days the hours are told, of hours the minutes. */
@@ -114,16 +120,62 @@ static void append_table(struct text *out, const struct row *rows, size_t count)
 		append_row(out, &rows[i], widths);
 }
 
-static void append_errors(struct text *out, const struct lock_view *views, size_t count)
+static void append_pids(struct text *out, const struct lock_view *view)
 {
+	size_t shown = view->holder_count < LOCK_VIEW_HOLDERS_MAX ? view->holder_count
+								  : LOCK_VIEW_HOLDERS_MAX;
+
+	text_appendf(out, "pid%s", view->holder_count > 1 ? "s" : "");
+	for (size_t i = 0; i < shown; i++)
+		text_appendf(out, " %d", (int)view->holders[i]);
+	if (!view->holder_count)
+		text_appendf(out, " %d", (int)view->pid);
+	if (view->holder_count > shown)
+		text_appendf(out, " and %zu more", view->holder_count - shown);
+}
+
+/* What a row has no column for; false: nothing. */
+static bool append_note(struct text *out, const struct lock_view *view)
+{
+	if (view->state == LOCK_VIEW_UNKNOWN) {
+		text_append_escaped(out, view->error.message);
+	} else if (view->deleted) {
+		text_append(out, "somebody has deleted the lockfile; the lock is still held, by ");
+		append_pids(out, view);
+	} else if (view->elsewhere) {
+		text_append(out, "held by a process of another PID namespace");
+	} else if (view->run_ended) {
+		text_append(out, "the run that the record names has ended; the lock is still held");
+		if (view->holder_count || view->pid > 0) {
+			text_append(out, ", by ");
+			append_pids(out, view);
+		}
+	} else if (view->holder_count > 1) {
+		text_append(out, "the lock is shared by ");
+		append_pids(out, view);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void append_notes(struct text *out, const struct lock_view *views, size_t count)
+{
+	bool doubtful = false;
+
 	for (size_t i = 0; i < count; i++) {
-		if (views[i].state != LOCK_VIEW_UNKNOWN)
+		CLEANUP_TEXT struct text note = { 0 };
+
+		doubtful |= views[i].doubtful;
+		if (!append_note(&note, &views[i]))
 			continue;
 		append_label(out, &views[i]);
 		text_append(out, ": ");
-		text_append_escaped(out, views[i].error.message);
+		text_append(out, text_get(&note));
 		text_append(out, "\n");
 	}
+	if (doubtful)
+		text_append(out, DOUBT);
 }
 
 static void append_resources(struct text *out, const struct lock_view *views, size_t count)
@@ -154,18 +206,19 @@ void text_list(const char *lock_dir, const struct lock_view *views, size_t count
 	for (size_t i = 0; i < count; i++)
 		fill_row(&rows[i + 1], &views[i]);
 	append_table(out, rows, count + 1);
-	append_errors(out, views, count);
+	append_notes(out, views, count);
 	append_resources(out, views, count);
 	for (size_t i = 0; i <= count; i++)
 		for (int column = 0; column < COLUMN_COUNT; column++)
 			text_release(&rows[i].cells[column]);
 }
 
-/* "held HOLDER (pid 42, running, since 2026-01-31T12:00:00Z)" */
+/* "held HOLDER (pid 42, running, since 2026-01-31T12:00:00Z)", and a line with what is unusual. */
 void text_status(const struct lock_view *view, struct text *out)
 {
 	const struct record *record = &view->record;
 	const char *separator = " (";
+	CLEANUP_TEXT struct text note = { 0 };
 
 	text_append(out, lock_view_state_name(view->state));
 	if (view->state == LOCK_VIEW_UNKNOWN) {
@@ -195,4 +248,10 @@ void text_status(const struct lock_view *view, struct text *out)
 		separator = ", ";
 	}
 	text_append(out, *separator == ',' ? ")\n" : "\n");
+	if (view->state != LOCK_VIEW_UNKNOWN && append_note(&note, view)) {
+		text_append(out, text_get(&note));
+		text_append(out, "\n");
+	}
+	if (view->doubtful)
+		text_append(out, DOUBT);
 }

@@ -14,7 +14,7 @@
 
 #define BIT(capability) (UINT64_C(1) << (capability))
 #define REAP_BITS (BIT(CAP_DAC_OVERRIDE) | BIT(CAP_KILL) | BIT(CAP_SYS_PTRACE))
-#define LOOK_BITS BIT(CAP_DAC_READ_SEARCH)
+#define LOOK_BITS (BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_SYS_PTRACE))
 
 struct row {
 	enum capability_profile profile;

@@ -9,6 +9,10 @@
 #define SINCE_TEXT "2026-01-01T00:00:00Z"
 #define SINCE 1767225600
 
+#define NO_NEWS                                                                                    \
+	"\"holders\":[],\"holder_count\":0,\"other_pid_namespace\":false,"                         \
+	"\"run_ended\":false,\"deleted\":false,\"doubtful\":false,"
+
 static void fill_views(struct lock_view views[3])
 {
 	views[0] = (struct lock_view){
@@ -165,7 +169,7 @@ static void test_list_json(void)
 	CHECK_NUMBER(report_list(&capture.report, "/run/lock", views, 1, NULL), 0);
 	end(&capture,
 	    "{\"schema\":\"ci-janitor/1\",\"type\":\"list\",\"lock_dir\":\"/run/lock\",\"locks\":["
-	    "{\"app\":\"shop\",\"hash\":\"" HASH "\",\"state\":\"held\",\"pid\":42,"
+	    "{\"app\":\"shop\",\"hash\":\"" HASH "\",\"state\":\"held\",\"pid\":42," NO_NEWS
 	    "\"record_known\":true,\"holder\":\"" HOSTILE_JSON "\",\"holder_pid\":41,"
 	    "\"run_id\":null,\"phase\":\"running\",\"since\":null,\"deadline\":null,"
 	    "\"kept_until\":null,"
@@ -203,7 +207,8 @@ static void test_status(void)
 	CHECK_NUMBER(report_status(&capture.report, "shop", &held, NULL), 0);
 	end(&capture,
 	    "{\"schema\":\"ci-janitor/1\",\"type\":\"status\",\"app\":\"shop\",\"hash\":\"" HASH
-	    "\",\"state\":\"held\",\"pid\":0,\"record_known\":true,\"holder\":\"github:1:1\","
+	    "\",\"state\":\"held\",\"pid\":0," NO_NEWS
+	    "\"record_known\":true,\"holder\":\"github:1:1\","
 	    "\"holder_pid\":41,\"run_id\":null,\"phase\":\"teardown\","
 	    "\"since\":\"" SINCE_TEXT "\",\"deadline\":\"" SINCE_TEXT "\",\"kept_until\":null,"
 	    "\"stack\":null,"
@@ -235,6 +240,59 @@ static void test_findings(void)
 		      "\"}],\"problems\":0,\"warnings\":1}\n");
 }
 
+static void check_note(const struct lock_view *view, const char *status, const char *json)
+{
+	struct capture capture;
+
+	begin(&capture, false);
+	CHECK_NUMBER(report_status(&capture.report, "shop", view, NULL), 0);
+	end(&capture, status);
+	begin(&capture, true);
+	CHECK_NUMBER(report_status(&capture.report, "shop", view, NULL), 0);
+	CHECK_NUMBER(fflush(capture.report.out), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(capture.bytes, json));
+	fclose(capture.report.out);
+	free(capture.bytes);
+}
+
+static void test_notes(void)
+{
+	struct lock_view view = {
+		.state = LOCK_VIEW_HELD, .pid = 42, .holder_count = 1, .holders = { 42 }
+	};
+
+	check_note(&view, "held (pid 42)\n", "\"holders\":[42],\"holder_count\":1,");
+	view.holders[view.holder_count++] = 57;
+	check_note(&view, "held (pid 42)\nthe lock is shared by pids 42 57\n",
+		   "\"holders\":[42,57],\"holder_count\":2,");
+	view.holder_count = LOCK_VIEW_HOLDERS_MAX + 3;
+	check_note(&view,
+		   "held (pid 42)\nthe lock is shared by pids 42 57 0 0 0 0 0 0 and 3 more\n",
+		   "\"holder_count\":11,");
+	view.holder_count = 1;
+	view.run_ended = true;
+	check_note(&view,
+		   "held (pid 42)\nthe run that the record names has ended; the lock is still "
+		   "held, by pid 42\n",
+		   "\"run_ended\":true");
+	view.run_ended = false;
+	view.deleted = true;
+	check_note(&view,
+		   "held (pid 42)\nsomebody has deleted the lockfile; the lock is still held, by "
+		   "pid 42\n",
+		   "\"deleted\":true");
+	view = (struct lock_view){ .state = LOCK_VIEW_HELD,
+				   .elsewhere = true,
+				   .record = { .known = true, .pid = 42 } };
+	check_note(&view, "held\nheld by a process of another PID namespace\n",
+		   "\"other_pid_namespace\":true");
+	view = (struct lock_view){ .state = LOCK_VIEW_DEAD, .doubtful = true };
+	check_note(&view,
+		   "dead\nas seen from this PID namespace: what is dead here may be held by a "
+		   "program outside of it that is no ci-janitor\n",
+		   "\"doubtful\":true");
+}
+
 static const struct test tests[] = {
 	{ "findings", test_findings },
 	{ "list --resources as text", test_resources_text },
@@ -244,6 +302,7 @@ static const struct test tests[] = {
 	{ "an empty list", test_empty_list },
 	{ "a list as JSON", test_list_json },
 	{ "a status", test_status },
+	{ "what is unusual about a holder", test_notes },
 	{ NULL, NULL },
 };
 TEST_SUITE(report_locks, tests)
