@@ -161,9 +161,10 @@ static void count_states(const struct looks *looks, struct finding_list *finding
 	for (size_t i = 0; i < looks->count; i++)
 		counts[looks->views[i].state]++;
 	finding_add(findings, FINDING_OK, CHECK, NULL,
-		    "%zu held, %zu dead (for the next sweep), %zu being reaped, %zu unknown",
-		    counts[LOCK_VIEW_HELD], counts[LOCK_VIEW_DEAD], counts[LOCK_VIEW_REAPING],
-		    counts[LOCK_VIEW_UNKNOWN]);
+		    "%zu held, %zu dead (for the next sweep), %zu kept, %zu being reaped, %zu "
+		    "unknown",
+		    counts[LOCK_VIEW_HELD], counts[LOCK_VIEW_DEAD], counts[LOCK_VIEW_KEPT],
+		    counts[LOCK_VIEW_REAPING], counts[LOCK_VIEW_UNKNOWN]);
 }
 
 void doctor_check_locks(const struct context *context, const struct lock_dir *dir,

@@ -99,8 +99,14 @@ void doctor_check_timer(struct finding_list *findings)
 			    TIMER " is not active: what dead runs leave may stay for ever");
 }
 
-static void check_swarm(const struct engine_facts *facts, struct finding_list *findings)
+static void check_swarm(const struct settings *settings, const struct engine_facts *facts,
+			struct finding_list *findings)
 {
+	if (settings->swarm == SWARM_USE_IGNORE) {
+		finding_add(findings, FINDING_OK, "swarm", NULL,
+			    "swarm objects don't count ([engine] swarm = ignore)");
+		return;
+	}
 	switch (facts->role) {
 	case SWARM_MANAGER:
 		finding_add(findings, FINDING_OK, "swarm", NULL, "this node is a manager");
@@ -112,7 +118,9 @@ static void check_swarm(const struct engine_facts *facts, struct finding_list *f
 		break;
 	case SWARM_OTHER:
 		finding_add(findings, FINDING_PROBLEM, "swarm",
-			    "run ci-janitor on a manager, unlock the swarm, or leave it",
+			    "run ci-janitor on a manager, unlock the swarm, or leave it; [engine] "
+			    "swarm = "
+			    "ignore where only Compose is used",
 			    "this node can't speak for its swarm (%s): nothing is reaped",
 			    facts->swarm_state);
 		break;
@@ -136,6 +144,6 @@ void doctor_check_engine(const struct context *context, struct finding_list *fin
 	facts = engine_get_facts(connection.engine);
 	finding_add(findings, FINDING_OK, "engine", NULL, "%s, API %s", facts->server,
 		    facts->api_version);
-	check_swarm(facts, findings);
+	check_swarm(&context->settings, facts, findings);
 	engine_disconnect(&connection);
 }
