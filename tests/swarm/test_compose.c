@@ -95,7 +95,12 @@ static void test_without_a_swarm(void)
 static const struct test tests[] = {
 	{ "the labels of Compose v1", test_v1 },
 	{ "the labels of Compose v2", test_v2 },
-	{ "on an engine without a swarm", test_without_a_swarm },
 	{ NULL, NULL },
 };
 TEST_SUITE_WITH(swarm_compose, tests, swarm_set_up, swarm_tear_down);
+
+static const struct test tests_without_a_swarm[] = {
+	{ "Compose on an engine without a swarm", test_without_a_swarm },
+	{ NULL, NULL },
+};
+TEST_SUITE_WITH(swarm_none, tests_without_a_swarm, swarm_set_up, swarm_tear_down);
