@@ -17,8 +17,12 @@
 
 struct engine;
 
+/* An address that begins so goes on with the name of one of Docker's contexts. */
+#define ENGINE_CONTEXT "context:"
+
 struct engine_options {
-	const char *host; /* unix:///path or tcp://host:port; NULL: unix:///var/run/docker.sock */
+	const char *host; /* unix:///path, tcp://host:port, context:NAME; NULL: Docker's current
+			     context, else unix:///var/run/docker.sock */
 	int64_t connect_timeout_ms;
 	int64_t read_timeout_ms;  /* list requests */
 	int64_t write_timeout_ms; /* remove requests */

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "commands/command.h"
 #include "config/config.h"
+#include "engine/engine.h"
 #include "model/app.h"
 
 static const char *const colors[] = { "auto", "always", "never", NULL };
@@ -47,6 +48,19 @@ static void override(char **setting, const char *option, const char *variable)
 	*setting = xstrdup(value);
 }
 
+/* As the docker command does it: DOCKER_HOST wins over DOCKER_CONTEXT. */
+static void override_engine(char **host)
+{
+	const char *name = environment("DOCKER_CONTEXT");
+
+	if (name && !global_options.host && !environment("DOCKER_HOST")) {
+		free(*host);
+		*host = xasprintf("%s%s", ENGINE_CONTEXT, name);
+		return;
+	}
+	override(host, global_options.host, "DOCKER_HOST");
+}
+
 static void context_prepare(struct context *context)
 {
 	*context = (struct context){
@@ -63,7 +77,7 @@ static void context_prepare(struct context *context)
 static int context_complete(struct context *context, struct error *err)
 {
 	override(&context->settings.lock_dir, global_options.lock_dir, "CI_JANITOR_LOCK_DIR");
-	override(&context->settings.engine_host, global_options.host, "DOCKER_HOST");
+	override_engine(&context->settings.engine_host);
 	return lock_trust_init(&context->trust, &context->settings, err);
 }
 

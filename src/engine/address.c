@@ -9,6 +9,8 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "base/parse.h"
+#include "docker_context_internal.h"
+#include "engine/engine.h"
 
 #define DEFAULT_HOST "unix:///var/run/docker.sock"
 #define SHOWN "%.200s" /* of an address in a message */
@@ -80,24 +82,28 @@ static char *file_in(const char *directory, const char *name)
 	return xasprintf("%s/%s", directory, name);
 }
 
-static int find_tls_files(struct address *ret, struct error *err)
+/* Where DOCKER_TLS_VERIFY says that they are; malloced. */
+static char *stated_tls_folder(struct error *err)
 {
 	const char *stated = getenv("DOCKER_CERT_PATH");
 	const char *home = getenv("HOME");
-	CLEANUP_FREE char *directory = NULL;
 
 	if (stated && *stated)
-		directory = xstrdup(stated);
-	else if (home && *home)
-		directory = file_in(home, ".docker");
-	else
-		return error_set(err, ERROR_CONFIG,
-				 "unable to find the TLS files: DOCKER_TLS_VERIFY is set, "
-				 "but neither DOCKER_CERT_PATH nor HOME is");
+		return xstrdup(stated);
+	if (home && *home)
+		return file_in(home, ".docker");
+	(void)error_set(err, ERROR_CONFIG,
+			"unable to find the TLS files: DOCKER_TLS_VERIFY is set, "
+			"but neither DOCKER_CERT_PATH nor HOME is");
+	return NULL;
+}
+
+static int find_tls_files(const char *directory, struct address *ret, struct error *err)
+{
 	ret->ca_file = file_in(directory, "ca.pem");
 	if (access(ret->ca_file, R_OK) < 0)
 		return error_set_errno(err, ERROR_CONFIG, errno,
-				       "unable to read " SHOWN " (DOCKER_TLS_VERIFY is set)",
+				       "unable to read " SHOWN ", which TLS to the engine needs",
 				       ret->ca_file);
 	ret->cert_file = file_in(directory, "cert.pem");
 	if (access(ret->cert_file, F_OK) < 0) {
@@ -109,16 +115,65 @@ static int find_tls_files(struct address *ret, struct error *err)
 	return 0;
 }
 
-static int parse_tcp(const char *host, struct address *ret, struct error *err)
+/* folder: with TLS files, NULL: no TLS. */
+static int parse_tcp(const char *host, const char *folder, struct address *ret, struct error *err)
 {
-	const char *verify = getenv("DOCKER_TLS_VERIFY");
-	bool tls = verify && *verify;
 	CLEANUP_FREE char *authority = NULL;
 
-	if (parse_authority(host, tls ? "2376" : "2375", &authority, err) < 0)
+	if (parse_authority(host, folder ? "2376" : "2375", &authority, err) < 0)
 		return -1;
-	ret->base_url = xasprintf("%s://%s", tls ? "https" : "http", authority);
-	return tls ? find_tls_files(ret, err) : 0;
+	ret->base_url = xasprintf("%s://%s", folder ? "https" : "http", authority);
+	return folder ? find_tls_files(folder, ret, err) : 0;
+}
+
+static int parse_stated_tcp(const char *host, struct address *ret, struct error *err)
+{
+	const char *verify = getenv("DOCKER_TLS_VERIFY");
+	CLEANUP_FREE char *folder = NULL;
+
+	if (verify && *verify) {
+		folder = stated_tls_folder(err);
+		if (!folder)
+			return -1;
+	}
+	return parse_tcp(host, folder, ret, err);
+}
+
+static int parse_stated(const char *host, struct address *ret, struct error *err)
+{
+	ret->text = xstrndup(host, 200);
+	if (!strncmp(host, "unix://", 7))
+		return parse_socket(host, ret, err);
+	if (!strncmp(host, "tcp://", 6))
+		return parse_stated_tcp(host, ret, err);
+	return error_set(err, ERROR_CONFIG,
+			 "unable to use the engine's address " SHOWN
+			 ": only unix:///PATH and tcp://HOST:PORT are supported "
+			 "(see DOCKER_HOST, --host and engine.host)",
+			 host);
+}
+
+static int parse_context(const char *name, struct address *ret, struct error *err)
+{
+	CLEANUP_FREE char *host = NULL;
+	CLEANUP_FREE char *tls = NULL;
+
+	if (docker_context_find(name, &host, &tls, err) < 0)
+		return -1;
+	if (!host)
+		return parse_stated(DEFAULT_HOST, ret, err);
+	ret->text = xstrndup(host, 200);
+	return strncmp(host, "tcp://", 6) ? parse_socket(host, ret, err)
+					  : parse_tcp(host, tls, ret, err);
+}
+
+static int parse_current(struct address *ret, struct error *err)
+{
+	CLEANUP_FREE char *name = NULL;
+
+	if (docker_context_current(&name, err) < 0)
+		return -1;
+	return parse_context(name ? name : "default", ret, err);
 }
 
 int address_parse(const char *host, struct address *ret, struct error *err)
@@ -127,18 +182,11 @@ int address_parse(const char *host, struct address *ret, struct error *err)
 	int result;
 
 	if (!host)
-		host = DEFAULT_HOST;
-	address.text = xstrndup(host, 200);
-	if (!strncmp(host, "unix://", 7))
-		result = parse_socket(host, &address, err);
-	else if (!strncmp(host, "tcp://", 6))
-		result = parse_tcp(host, &address, err);
+		result = parse_current(&address, err);
+	else if (!strncmp(host, ENGINE_CONTEXT, strlen(ENGINE_CONTEXT)))
+		result = parse_context(host + strlen(ENGINE_CONTEXT), &address, err);
 	else
-		result = error_set(err, ERROR_CONFIG,
-				   "unable to use the engine's address " SHOWN
-				   ": only unix:///PATH and tcp://HOST:PORT are supported "
-				   "(see DOCKER_HOST, --host and engine.host)",
-				   host);
+		result = parse_stated(host, &address, err);
 	if (result < 0)
 		return -1;
 	*ret = address;

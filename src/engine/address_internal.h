@@ -14,7 +14,8 @@ struct address {
 	char *key_file;
 };
 
-/* host: unix:///path, tcp://host[:port]; NULL: the default socket. DOCKER_TLS_VERIFY and
+/* host: unix:///path, tcp://host[:port], context:NAME; NULL: Docker's current context, which is the
+ * default socket where there is none. DOCKER_TLS_VERIFY and
  * DOCKER_CERT_PATH are read for tcp://. ERROR_CONFIG names what is wrong. */
 int address_parse(const char *host, struct address *ret, struct error *err);
 void address_release(struct address *address);

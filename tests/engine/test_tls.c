@@ -204,7 +204,7 @@ static void test_tls_failures(void)
 
 	use_certificates("v1.41");
 	CHECK_NUMBER(fixture_open_fails(tls.host, &err), ERROR_CONFIG);
-	CHECK_CONTAINS(err.message, "v1.41/ca.pem (DOCKER_TLS_VERIFY is set)");
+	CHECK_CONTAINS(err.message, "v1.41/ca.pem, which TLS to the engine needs");
 }
 
 static void test_plain_to_tls(void)
