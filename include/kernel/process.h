@@ -20,6 +20,13 @@ bool process_has_ended(int pidfd);
 /* Field 22 of /proc/PID/stat, clock ticks since boot: 0, or -1 with errno. */
 int process_start_time(pid_t pid, uint64_t *ret);
 
+/* Field 4 of /proc/PID/stat, 0 for a parent that can't be seen from here: 0, or -1 with errno. */
+int process_parent(pid_t pid, pid_t *ret);
+
+/* The number by which the process knows itself, in the innermost PID namespace that it is in: the
+ * last NSpid of /proc/PID/status. 0, or -1 with errno. */
+int process_inner_pid(pid_t pid, pid_t *ret);
+
 /* /proc/sys/kernel/random/boot_id: 0, or -1 with errno. */
 int process_boot_id(char ret[BOOT_ID_SIZE]);
 

@@ -17,11 +17,34 @@
 #include "model/app.h"
 #include "model/settings.h"
 
+/*
+ * What `hold` has in place of a command, in a process that `hold` has started for it: a session of
+ * its own, nobody's descriptors but these.
+ *
+ * Once the lock is held and the start is clean, the run's variables are written to handover_fd,
+ * each "NAME=value" with its NUL, and one more NUL. From a byte that comes back on the run is on
+ * its own; until then the other end's closing stops it, so that no lock is held of which nobody
+ * knows.
+ *
+ * To the held run belongs whoever carries its run id in the environment, as programs do that later
+ * steps start after exporting it: they are killed in its teardown, and by the janitor when
+ * the holder was killed. The process that it is tied to, its ancestors and the CI agent began
+ * before the run id was drawn, so they can't carry it (save by executing themselves anew with it).
+ * A step that asks for the release carries it, too: the tree of marked processes that the asking
+ * one is in is spared by that teardown.
+ */
+struct run_hold {
+	int tied_fd;	 /* pidfd: the run ends with this process */
+	int handover_fd; /* stream socket */
+	int log_fd;	 /* becomes standard error when the run is on its own */
+};
+
 enum if_held { IF_HELD_WAIT, IF_HELD_FAIL, IF_HELD_SKIP };
 
 struct run_options {
 	const char *app;
-	char *const *command; /* CMD and its arguments, NULL-terminated */
+	char *const *command;	     /* CMD and its arguments, NULL-terminated */
+	const struct run_hold *hold; /* in place of a command; else NULL */
 	const char *stack;
 	const char *holder;
 	const char *job_url; /* NULL: none */

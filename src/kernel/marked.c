@@ -34,6 +34,8 @@ struct pass {
 	int proc_fd;
 	struct environment environment;
 	pid_t own_pid;
+	bool (*spare)(pid_t pid, const void *data); /* NULL: nobody is spared */
+	const void *spare_data;
 	pid_t denied_pid; /* the last one that could not be signalled, 0: none */
 	int denied_errno;
 };
@@ -116,6 +118,8 @@ static void look_at(struct pass *pass, pid_t pid)
 		return;
 	/* The number of a thread that isn't its process's first. */
 	if (pidfd < 0 && (errnum == EINVAL || errnum == ENOENT))
+		return;
+	if (pass->spare && pass->spare(pid, pass->spare_data))
 		return;
 	count_run(pass, found);
 	if (pidfd < 0)
@@ -205,7 +209,29 @@ static int look(struct pass *pass)
 
 int marked_kill(const char *const *run_ids, size_t count, size_t *ret_counts, struct error *err)
 {
-	CLEANUP(release_pass) struct pass pass = { .proc_fd = -1 };
+	return marked_kill_others(run_ids, count, NULL, NULL, ret_counts, err);
+}
+
+bool marked_carries(pid_t pid, const char *run_id)
+{
+	CLEANUP(release_pass) struct pass pass = { .proc_fd = -1, .wanted_count = 1 };
+
+	pass.wanted = xcalloc(1, sizeof(*pass.wanted));
+	pass.wanted[0].run_id = run_id;
+	pass.proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return pass.proc_fd >= 0 && find_marker(&pass, pid);
+}
+
+int marked_kill_others(const char *const *run_ids, size_t count,
+		       bool (*spare)(pid_t pid, const void *data), const void *data,
+		       size_t *ret_counts, struct error *err)
+{
+	CLEANUP(release_pass)
+	struct pass pass = {
+		.proc_fd = -1,
+		.spare = spare,
+		.spare_data = data,
+	};
 	CLEANUP_FREE size_t *counts = xcalloc(count + 1, sizeof(*counts));
 
 	pass.counts = counts;

@@ -37,7 +37,8 @@ bool process_has_ended(int pidfd)
 	return ready > 0 && (poll_fd.revents & (POLLIN | POLLHUP));
 }
 
-int process_start_time(pid_t pid, uint64_t *ret)
+/* A number among the fields of /proc/PID/stat, counted from 1 as proc(5) does. */
+static int read_stat_field(pid_t pid, int wanted, uint64_t *ret)
 {
 	char path[64], stat[1024];
 	const char *field;
@@ -49,7 +50,7 @@ int process_start_time(pid_t pid, uint64_t *ret)
 		return -1;
 	/* Field 2, the program's name, may contain anything, ") R 1" included. */
 	field = strrchr(stat, ')');
-	for (int number = 2; field && number < 22; number++)
+	for (int number = 2; field && number < wanted; number++)
 		field = strchr(field + 1, ' ');
 	if (!field || !isdigit((unsigned char)field[1])) {
 		errno = EPROTO;
@@ -60,6 +61,40 @@ int process_start_time(pid_t pid, uint64_t *ret)
 	if (errno)
 		return -1;
 	*ret = value;
+	return 0;
+}
+
+int process_start_time(pid_t pid, uint64_t *ret)
+{
+	return read_stat_field(pid, 22, ret);
+}
+
+int process_parent(pid_t pid, pid_t *ret)
+{
+	uint64_t value;
+
+	if (read_stat_field(pid, 4, &value) < 0)
+		return -1;
+	*ret = (pid_t)value;
+	return 0;
+}
+
+int process_inner_pid(pid_t pid, pid_t *ret)
+{
+	char path[64], status[16384];
+	const char *line, *last;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (file_read_at(AT_FDCWD, path, status, sizeof(status)) < 0)
+		return -1;
+	line = strstr(status, "\nNSpid:");
+	if (!line) {
+		errno = EPROTO;
+		return -1;
+	}
+	line++;
+	last = memrchr(line, '\t', strcspn(line, "\n"));
+	*ret = last ? (pid_t)strtol(last + 1, NULL, 10) : 0;
 	return 0;
 }
 

@@ -83,7 +83,8 @@ void command_enter(struct run *run)
 		run_leave(run, run_log_error(&err), true);
 		return;
 	}
-	make_cgroup(run);
+	if (!options->hold)
+		make_cgroup(run);
 	run->phase = run->record.phase = RUN_PHASE_RUNNING;
 	if (options->deadline_ms != CLOCK_NEVER)
 		run->record.deadline = clock_wall_seconds() + options->deadline_ms / 1000;
@@ -91,6 +92,10 @@ void command_enter(struct run *run)
 		command_drop_cgroup(run);
 		/* The scratch directory, if any, is the next sweep's. */
 		run_leave(run, run_log_error(&err), run->scratch == NULL);
+		return;
+	}
+	if (options->hold) {
+		hold_enter(run);
 		return;
 	}
 	if (spawn(run, &err) == 0) {
@@ -144,6 +149,10 @@ void command_stop(struct run *run, enum run_event event)
 {
 	bool deadline = event == RUN_EVENT_DEADLINE;
 
+	if (run->options->hold) {
+		hold_stop(run, event);
+		return;
+	}
 	if (deadline)
 		log_warning("the deadline of %s has passed: stopping", run->options->app);
 	run_note_told(run, event);

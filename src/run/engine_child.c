@@ -58,19 +58,19 @@ void fresh_judge(struct run *run)
 {
 	int status = WIFEXITED(run->child_status) ? WEXITSTATUS(run->child_status)
 						  : error_exit_status(ERROR_BUG);
+	const char *consequence =
+		run->options->hold ? "it is not held" : "the command was not started";
 
 	if (run->told) {
 		run_leave(run, run->told, run->child_status == 0);
 	} else if (run->child_status == 0) {
 		command_enter(run);
 	} else if (WIFSIGNALED(run->child_status)) {
-		log_error("unable to start %s clean: killed by signal %d; the command was not "
-			  "started",
-			  run->options->app, WTERMSIG(run->child_status));
+		log_error("unable to start %s clean: killed by signal %d; %s", run->options->app,
+			  WTERMSIG(run->child_status), consequence);
 		run_leave(run, status, false);
 	} else {
-		log_error("unable to start %s clean: the command was not started",
-			  run->options->app);
+		log_error("unable to start %s clean: %s", run->options->app, consequence);
 		/* Status 1: something is left, and the lockfile is the sweep's to-do entry. */
 		run_leave(run, status, status != 1);
 	}

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "kernel/process.h"
@@ -123,15 +124,18 @@ static void wait_for_something(struct run *run)
 		{ .fd = run->child.pidfd, .events = POLLIN },
 		{ .fd = run->parent_fd, .events = POLLIN },
 		{ .fd = run->watch_fd, .events = POLLIN },
+		{ .fd = run->handover_fd, .events = POLLIN },
 	};
 	int64_t first = run->deadline < run->limit ? run->deadline : run->limit;
 
 	if (run->tick < first)
 		first = run->tick;
-	if (poll(fds, 4, clock_left(first)) <= 0)
+	if (poll(fds, ARRAY_SIZE(fds), clock_left(first)) <= 0)
 		return;
 	run->parent_gone = run->parent_gone || fds[2].revents;
 	run->lockfile_changed = fds[3].revents;
+	if (fds[4].revents)
+		hold_hear(run);
 }
 
 enum run_event events_next(struct run *run)

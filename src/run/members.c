@@ -206,6 +206,8 @@ size_t members_kill(struct run *run, struct error *err)
 	int in_cgroup = 0;
 	size_t left;
 
+	if (run->options->hold)
+		return hold_kill_members(run, err);
 	events_drain_children(run);
 	if (run->cgroup_fd >= 0)
 		in_cgroup = cgroup_kill(run->record.cgroup, run->record.run_id, err);

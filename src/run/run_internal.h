@@ -60,6 +60,9 @@ struct run {
 	char *scratch; /* owned: CMD's private directory, NULL: none */
 	bool lockfile_changed;
 	int watch_fd; /* inotify on the lockfile; -1: not watched */
+	int handover_fd; /* hold: until whoever started us has taken note, then -1 */
+	pid_t asking;	 /* hold: the top of the marked tree that asked for the release, 0: none */
+	int asking_fd;	 /* its pidfd */
 
 	int64_t deadline; /* when each of these events comes, or CLOCK_NEVER */
 	int64_t limit;
@@ -98,6 +101,15 @@ void command_suspend(struct run *run);
 void command_stop(struct run *run, enum run_event event);
 void command_kill(struct run *run);
 void command_drop_cgroup(struct run *run);
+
+/* hold.c */
+/* The lock is held and the start was clean: says so, and waits for what ends it. */
+void hold_enter(struct run *run);
+/* Something has come over handover_fd. */
+void hold_hear(struct run *run);
+void hold_stop(struct run *run, enum run_event event);
+/* As members_kill. */
+size_t hold_kill_members(struct run *run, struct error *err);
 
 /* members.c */
 /* Sends the signal once to each process of the run that can be found, and continues it. */

@@ -60,6 +60,12 @@ static void leave_as_told(struct run *run)
 /* Where the parent is a process that this one can't see, only the signal tells of its death. */
 static int watch_parent(struct run *run, struct error *err)
 {
+	if (run->options->hold) {
+		/* Our parent is meant to go; the process that we are tied to counts as one. */
+		run->parent_fd = run->options->hold->tied_fd;
+		run->handover_fd = run->options->hold->handover_fd;
+		return 0;
+	}
 	run->parent = getppid();
 	run->parent_fd = run->parent > 0 ? process_open(run->parent) : -1;
 	if (prctl(PR_SET_PDEATHSIG, RUN_PARENT_SIGNAL) < 0)
@@ -183,6 +189,10 @@ static void release(struct run *run)
 	if (run->parent_fd >= 0)
 		(void)close(run->parent_fd);
 	free(run->scratch);
+	if (run->handover_fd >= 0)
+		(void)close(run->handover_fd);
+	if (run->asking_fd >= 0)
+		(void)close(run->asking_fd);
 }
 
 int supervisor_run(const struct run_options *options)
@@ -195,6 +205,8 @@ int supervisor_run(const struct run_options *options)
 		.parent_fd = -1,
 		.cgroup_fd = -1,
 		.watch_fd = -1,
+		.handover_fd = -1,
+		.asking_fd = -1,
 		.dir = { .fd = -1 },
 		.lock = APP_LOCK_NONE,
 		.child = CHILD_NONE,

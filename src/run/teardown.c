@@ -19,7 +19,7 @@ static void give_up_lock(struct run *run)
 		run->status = 1;
 }
 
-/* The lockfile stays, for the next sweep. */
+/* As it was meant: the lockfile stays, for the next sweep. */
 static void leave_to_sweep(struct run *run)
 {
 	run_set_phase(run, RUN_PHASE_RELEASED);
@@ -31,7 +31,8 @@ static void fail(struct run *run, const char *reason)
 	log_error("unable to clean up after %s: %s; its lockfile stays for the next sweep",
 		  run->options->app, reason);
 	run->teardown_failed = true;
-	leave_to_sweep(run);
+	/* The record goes on saying "teardown": that tells `release` that it was not completed. */
+	give_up_lock(run);
 }
 
 /* After a failure; not of a run that was told to end by a signal: nobody will look at what that
