@@ -3,6 +3,7 @@
 #define LOCK_LOCK_LOOK_H
 
 #include "kernel/proc_locks.h"
+#include "lock/app_lock.h"
 #include "lock/lock_dir.h"
 #include "model/lock_view.h"
 
@@ -28,5 +29,12 @@ void lock_view_list_release(struct lock_view_list *list);
  */
 void lock_look_all(const struct lock_dir *dir, struct lock_view_list *list,
 		   struct error *ret_problem);
+
+/* Opens the app's lockfile for app_lock_look and app_lock_read_record; takes no lock. LOCK_FREE: *ret
+ * holds it and is given up by app_lock_release. LOCK_GONE: there is none. -1: it can't be used. */
+int lock_look_open(const struct lock_dir *dir, const struct app_hash *hash, struct app_lock *ret,
+		   struct error *err);
+/* Has the open lockfile lost its name? */
+bool lock_look_is_unlinked(const struct app_lock *file);
 
 #endif

@@ -15,12 +15,18 @@ extern const struct option_spec reap_options_table[];
 extern const struct option_spec doctor_options_table[];
 extern const struct option_spec reap_held_options_table[];
 extern const struct option_spec run_options_table[];
+extern const struct option_spec hold_options_table[];
+extern const struct option_spec held_options_table[];
+extern const struct option_spec release_options_table[];
 
 /* Each returns the exit status; operands are NULL-terminated. */
 int command_sweep(struct context *context, char **operands);
 int command_reap(struct context *context, char **operands);
 int command_reap_held(struct context *context, char **operands);
 int command_run(struct context *context, char **operands);
+int command_hold(struct context *context, char **operands);
+int command_held(struct context *context, char **operands);
+int command_release(struct context *context, char **operands);
 int command_list(struct context *context, char **operands);
 int command_status(struct context *context, char **operands);
 int command_doctor(struct context *context, char **operands);
@@ -74,8 +80,9 @@ int resources_look(struct context *context, const struct lock_dir *dir, struct l
 void resources_release(struct resources *resources);
 
 /* holder.c */
-/* "github:<run id>:<attempt>" and the like from the CI's variables, else user@host:pid. Owned. */
-char *holder_id(void);
+/* "github:<run id>:<attempt>" and the like from the CI's variables, else user@host:pid. Fit for a
+ * record, so that it compares with what others read. Owned. */
+char *holder_id(pid_t pid);
 /* The CI job's address, or NULL. Owned. */
 char *holder_job_url(void);
 /* This process as a janitor's record of the app. */

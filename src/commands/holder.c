@@ -94,24 +94,24 @@ static void host_name(char *ret, size_t size)
 	ret[size - 1] = '\0';
 }
 
-static char *person_id(void)
+static char *person_id(pid_t pid)
 {
 	const struct passwd *user = getpwuid(getuid());
 	char host[65];
 
 	host_name(host, sizeof(host));
 	if (user)
-		return xasprintf("%s@%s:%d", user->pw_name, host, (int)getpid());
-	return xasprintf("%u@%s:%d", (unsigned)getuid(), host, (int)getpid());
+		return xasprintf("%s@%s:%d", user->pw_name, host, (int)pid);
+	return xasprintf("%u@%s:%d", (unsigned)getuid(), host, (int)pid);
 }
 
-char *holder_id(void)
+char *holder_id(pid_t pid)
 {
 	const struct ci_system *system_found = find_system();
 	CLEANUP_TEXT struct text text = { 0 };
 
 	if (!system_found)
-		return person_id();
+		return person_id(pid);
 	text_append(&text, system_found->name);
 	for (size_t i = 0; system_found->parts[i]; i++) {
 		const char *value = value_of(system_found->parts[i]);
@@ -145,7 +145,7 @@ char *holder_job_url(void)
 
 void holder_record(const char *app, struct record *ret)
 {
-	CLEANUP_FREE char *holder = holder_id();
+	CLEANUP_FREE char *holder = holder_id(getpid());
 
 	*ret = (struct record){ .known = true, .pid = getpid(), .phase = RUN_PHASE_TEARDOWN };
 	(void)snprintf(ret->app, sizeof(ret->app), "%s", app);

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include "base/cleanup.h"
 #include "run_arguments_internal.h"
 
@@ -24,7 +26,7 @@ int command_run(struct context *context, char **operands)
 	CLEANUP(run_prepared_release) struct run_prepared run;
 	struct error err = { .kind = ERROR_NONE };
 
-	if (run_prepare(&run, context, operands[0], &err) < 0)
+	if (run_prepare(&run, context, operands[0], getpid(), &err) < 0)
 		return command_fail(&err);
 	run.options.command = operands + 1;
 	if (run_arguments.sweep)

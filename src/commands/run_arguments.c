@@ -99,7 +99,7 @@ static int64_t or_default(int64_t value, int64_t otherwise)
 	return value < 0 ? otherwise : value;
 }
 
-static int check_holder(const char *holder, struct error *err)
+int run_check_holder(const char *holder, struct error *err)
 {
 	size_t length = holder ? strlen(holder) : 0;
 
@@ -158,17 +158,17 @@ static void fill_options(struct run_prepared *prepared, const struct context *co
 	};
 }
 
-int run_prepare(struct run_prepared *ret, const struct context *context, const char *app,
+int run_prepare(struct run_prepared *ret, const struct context *context, const char *app, pid_t pid,
 		struct error *err)
 {
 	const char *holder = run_arguments.holder;
 
 	*ret = (struct run_prepared){
 		.own = { .context = context, .app = app, .stack = ret->stack },
-		.holder = holder ? xstrdup(holder) : holder_id(),
+		.holder = holder ? xstrdup(holder) : holder_id(pid),
 		.job_url = holder_job_url(),
 	};
-	if (command_check_app(context, app, err) < 0 || check_holder(holder, err) < 0 ||
+	if (command_check_app(context, app, err) < 0 || run_check_holder(holder, err) < 0 ||
 	    check_keep(&context->settings, err) < 0)
 		return -1;
 	if (run_arguments.stack)

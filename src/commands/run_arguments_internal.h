@@ -64,9 +64,11 @@ struct run_prepared {
 	char *holder, *job_url; /* owned */
 };
 
-/* Checks the arguments and fills *ret, which is to be released even after a failure. */
-int run_prepare(struct run_prepared *ret, const struct context *context, const char *app,
+/* Checks the arguments and fills *ret, which is to be released even after a failure. pid: as
+ * holder_id takes it. */
+int run_prepare(struct run_prepared *ret, const struct context *context, const char *app, pid_t pid,
 		struct error *err);
+int run_check_holder(const char *holder, struct error *err);
 void run_prepared_release(struct run_prepared *prepared);
 
 /* The cold janitor. Whatever it can't do is no reason not to run. */

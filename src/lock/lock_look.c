@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -67,19 +68,34 @@ static void look_at_stated_app(int fd, struct lock_view *view)
 	memcpy(view->stated_app, record.app, sizeof(view->stated_app));
 }
 
+int lock_look_open(const struct lock_dir *dir, const struct app_hash *hash, struct app_lock *ret,
+		   struct error *err)
+{
+	int result = LOCK_REPLACED;
+
+	for (int i = 0; result == LOCK_REPLACED && i < OPEN_ROUNDS_MAX; i++)
+		result = lockfile_open(dir, hash, O_RDONLY, ret, err);
+	if (result == LOCK_REPLACED)
+		return error_set(err, ERROR_LOCK,
+				 "unable to examine the lockfile: it was replaced again and again");
+	return result;
+}
+
+bool lock_look_is_unlinked(const struct app_lock *file)
+{
+	struct stat status;
+
+	return fstat(file->fd, &status) == 0 && status.st_nlink == 0;
+}
+
 /* By the companion lock. */
 static void look_at_file(const struct lock_dir *dir, struct lock_view *view)
 {
 	struct app_lock file = APP_LOCK_NONE;
-	int result = LOCK_REPLACED;
+	int result = lock_look_open(dir, &view->hash, &file, &view->error);
 
-	for (int i = 0; result == LOCK_REPLACED && i < OPEN_ROUNDS_MAX; i++)
-		result = lockfile_open(dir, &view->hash, O_RDONLY, &file, &view->error);
 	if (result == LOCK_GONE)
 		view->state = LOCK_VIEW_FREE;
-	else if (result == LOCK_REPLACED)
-		(void)error_set(&view->error, ERROR_LOCK,
-				"unable to examine the lockfile: it was replaced again and again");
 	if (result != LOCK_FREE)
 		return;
 	view->inode = file.inode;
