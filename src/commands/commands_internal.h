@@ -80,8 +80,8 @@ int resources_look(struct context *context, const struct lock_dir *dir, struct l
 void resources_release(struct resources *resources);
 
 /* holder.c */
-/* "github:<run id>:<attempt>" and the like from the CI's variables, else user@host:pid. Fit for a
- * record, so that it compares with what others read. Owned. */
+/* "github:<run id>:<attempt>" and the like from the CI's variables, else user@host:pid. In a CI
+ * the pid is not used. Owned. */
 char *holder_id(pid_t pid);
 /* The CI job's address, or NULL. Owned. */
 char *holder_job_url(void);

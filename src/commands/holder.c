@@ -1,4 +1,17 @@
-/* Who runs this, by the variables that CI systems set (their documentation names them). */
+/*
+ * Who runs this, by the variables that CI systems set. As documented at:
+ *
+ *	forgejo		forgejo.org/docs, user/actions/reference ("variables"; FORGEJO_ACTIONS
+ *			since runner 5, GITEA_ACTIONS with it)
+ *	gitea		docs.gitea.com, usage/actions/actions-variables; runner: GITEA_ACTIONS
+ *	github		docs.github.com, actions/reference/workflows-and-actions/variables
+ *	gitlab		docs.gitlab.com, ci/variables/predefined_variables
+ *	woodpecker	woodpecker-ci.org/docs, usage/environment
+ *	drone		docs.drone.io, pipeline/environment/reference
+ *	jenkins		www.jenkins.io/doc/book/pipeline/jenkinsfile, "Using environment variables"
+ *	buildkite	buildkite.com/docs, pipelines/configure/environment-variables
+ *	circleci	circleci.com/docs/reference/variables
+ */
 #include <pwd.h>
 #include <string.h>
 #include <unistd.h>
@@ -105,6 +118,17 @@ static char *person_id(pid_t pid)
 	return xasprintf("%u@%s:%d", (unsigned)getuid(), host, (int)pid);
 }
 
+/* The variables may hold anything. */
+static char *fit_for_record(const char *id)
+{
+	char *fit = xstrndup(id, RECORD_TEXT_MAX);
+
+	for (char *c = fit; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	return fit;
+}
+
 char *holder_id(pid_t pid)
 {
 	const struct ci_system *system_found = find_system();
@@ -119,7 +143,7 @@ char *holder_id(pid_t pid)
 		if (value)
 			text_appendf(&text, ":%s", value);
 	}
-	return xstrdup(text_get(&text));
+	return fit_for_record(text_get(&text));
 }
 
 char *holder_job_url(void)
