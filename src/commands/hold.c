@@ -109,6 +109,8 @@ static void build_command(struct run_prepared *run, const struct tie *tie, const
 	add_duration(own, "--teardown-timeout", arguments->teardown_timeout_ms, numbers->teardown);
 	if (arguments->no_fresh)
 		own_command_add(own, "--no-fresh");
+	if (arguments->scratch)
+		own_command_add(own, "--scratch");
 	if (arguments->no_teardown)
 		own_command_add(own, "--no-teardown");
 	own_command_add(own, own->app);

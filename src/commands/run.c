@@ -11,8 +11,6 @@ const struct option_spec run_options_table[] = {
 		   "between asking CMD to stop and killing it"),
 	RUN_OPTION("keep-on-failure", 0, DURATION, keep_ms, "D",
 		   "when CMD fails, keep what it made for D"),
-	RUN_OPTION("scratch", 0, FLAG, scratch, NULL,
-		   "give CMD a private directory in $CI_JANITOR_SCRATCH, removed afterwards"),
 	RUN_OPTION("pid-namespace", 0, FLAG, pid_namespace, NULL,
 		   "run CMD in a PID namespace, which ends with this run"),
 	RUN_OPTION("hold-lock", 0, FLAG, hold_lock, NULL,

@@ -31,6 +31,8 @@ extern const char *const if_held_words[];
 		   "leave to the next sweep what is there after D"), \
 	RUN_OPTION("holder", 0, TEXT, holder, "ID", "who runs this, for others to read"), \
 	RUN_OPTION("stack", 0, APP, stack, "NAME", "APP's stack, where it isn't named APP"), \
+	RUN_OPTION("scratch", 0, FLAG, scratch, NULL, \
+		   "make a private directory, $CI_JANITOR_SCRATCH, removed afterwards"), \
 	RUN_OPTION("sweep", 0, FLAG, sweep, NULL, "sweep the other apps first"), \
 	RUN_OPTION("no-fresh", 0, FLAG, no_fresh, NULL, "keep what an earlier run of APP left"), \
 	RUN_OPTION("no-teardown", 0, FLAG, no_teardown, NULL, \

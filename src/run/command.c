@@ -94,11 +94,9 @@ void command_enter(struct run *run)
 		run_leave(run, run_log_error(&err), run->scratch == NULL);
 		return;
 	}
-	if (options->hold) {
-		hold_enter(run);
-		return;
-	}
-	if (spawn(run, &err) == 0) {
+	if (options->hold)
+		hold_hand_over(run);
+	if (options->hold || spawn(run, &err) == 0) {
 		run->deadline = clock_deadline(options->deadline_ms);
 		run->tick = clock_deadline(WATCH_AFTER_MS);
 		return;

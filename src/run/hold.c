@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "kernel/marked.h"
@@ -14,7 +13,7 @@
 #define ANCESTORS_MAX 1000
 
 /* A failure shows as the other end's closing does: the run stops. */
-static void hand_over(struct run *run)
+void hold_hand_over(struct run *run)
 {
 	CLEANUP_TEXT struct text message = { .data = NULL };
 	struct run_environment environment;
@@ -27,12 +26,6 @@ static void hand_over(struct run *run)
 	if (send(run->handover_fd, message.data, message.length, MSG_NOSIGNAL | MSG_DONTWAIT) !=
 	    (ssize_t)message.length)
 		run->parent_gone = true;
-}
-
-void hold_enter(struct run *run)
-{
-	run->deadline = clock_deadline(run->options->deadline_ms);
-	hand_over(run);
 }
 
 void hold_hear(struct run *run)

@@ -103,8 +103,8 @@ void command_kill(struct run *run);
 void command_drop_cgroup(struct run *run);
 
 /* hold.c */
-/* The lock is held and the start was clean: says so, and waits for what ends it. */
-void hold_enter(struct run *run);
+/* The lock is held and the start was clean: says so. */
+void hold_hand_over(struct run *run);
 /* Something has come over handover_fd. */
 void hold_hear(struct run *run);
 void hold_stop(struct run *run, enum run_event event);
