@@ -13,6 +13,7 @@
 #define LOCK_DELETED_LOCK_H
 
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -23,7 +24,10 @@
 struct deleted_lock {
 	struct app_hash hash;
 	pid_t pid; /* of a process that has the lock: who took it, or else any that shares it */
+	int descriptor; /* its number in that process */
 	ino_t inode;
+	struct statx_timestamp
+		born;	      /* tells the file from a later one with the same inode number */
 	struct record record; /* !known when it can't be read */
 };
 

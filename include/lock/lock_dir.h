@@ -27,9 +27,10 @@ bool lock_trust_uid(const struct lock_trust *trust, uid_t uid);
 struct lock_dir {
 	int fd; /* O_DIRECTORY, close-on-exec */
 	dev_t device;
-	bool other_devices; /* /proc/locks may name another device than stat(2) does (btrfs, overlayfs) */
+	bool other_devices;	 /* /proc/locks may name another device than stat(2) does (btrfs,
+				    overlayfs) */
 	const char *file_system; /* its name; static */
-	char *path;	    /* for messages */
+	char *path;		 /* for messages */
 	const struct lock_trust *trust;
 };
 
@@ -38,6 +39,10 @@ struct lock_dir {
 int lock_dir_open(struct lock_dir *ret, const char *path, const struct lock_trust *trust,
 		  struct error *err);
 void lock_dir_close(struct lock_dir *dir);
+
+/* Does the path still name the open directory? -1 with ERROR_LOCK when it was moved away, mounted
+ * over or replaced: whoever comes now locks elsewhere, and what is free in here proves nothing. */
+int lock_dir_check(const struct lock_dir *dir, struct error *err);
 
 /* Calls function for every entry that has a lockfile's name, streamed. A callback that returns
  * non-zero ends the walk with that value. Returns 0, the callback's value, or -1 with *err. */

@@ -57,6 +57,7 @@ struct app_result {
 struct sweep_result {
 	size_t locks; /* lockfiles seen */
 	size_t live;
+	size_t deleted; /* of the live ones, those whose lockfile somebody has deleted */
 	size_t reaped;
 	size_t left;	 /* dead, and still there */
 	size_t unusable; /* lockfiles that were refused or could not be examined */

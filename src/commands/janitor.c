@@ -9,8 +9,9 @@
 
 static bool is_idle(const struct app_result *result)
 {
-	return result->outcome == APP_LIVE || result->outcome == APP_REAPING ||
-	       result->outcome == APP_PROTECTED;
+	return result->error.kind == ERROR_NONE &&
+	       (result->outcome == APP_LIVE || result->outcome == APP_REAPING ||
+		result->outcome == APP_PROTECTED);
 }
 
 static void show(void *data, const struct app_result *result)

@@ -43,7 +43,7 @@ int descriptors_of(pid_t pid, int (*function)(const struct descriptor *descripto
 
 		if (entry->d_name[0] != '.' &&
 		    statx(descriptor.directory, entry->d_name, AT_STATX_DONT_SYNC,
-			  STATX_BASIC_STATS, &status) == 0)
+			  STATX_BASIC_STATS | STATX_BTIME, &status) == 0)
 			result = function(&descriptor, data);
 	}
 	return result;

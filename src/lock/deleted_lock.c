@@ -19,20 +19,16 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/memory.h"
 #include "kernel/descriptors.h"
 #include "kernel/proc_locks.h"
 #include "kernel/process.h"
-#include "lock/record_file.h"
 #include "lock_internal.h"
 
 /* A lockfile is born locked and gets its name a moment later. */
-#define BIRTH_MS 20
+#define BIRTH_MS 100
 
 #define ROUNDS_MAX 3
-
-#define DELETED_ENDING " (deleted)"
 
 struct search {
 	const struct lock_dir *dir;
@@ -104,6 +100,17 @@ static void collect(struct search *search, const struct app_lock *own)
 	search->explained = xcalloc(kept + 1, sizeof(*search->explained));
 }
 
+static void unexplain(struct search *search, ino_t inode)
+{
+	const struct proc_lock_list *candidates = &search->candidates;
+
+	for (size_t i = proc_locks_first(candidates, inode);
+	     i < candidates->count && candidates->items[i].inode == inode; i++) {
+		search->unexplained += search->explained[i];
+		search->explained[i] = false;
+	}
+}
+
 static int account_for_entry(const struct dirent *entry, const struct app_hash *hash, void *data)
 {
 	(void)hash;
@@ -111,121 +118,22 @@ static int account_for_entry(const struct dirent *entry, const struct app_hash *
 	return 0;
 }
 
-static bool same_mount_namespace(pid_t pid)
-{
-	char path[64], own[64], other[64];
-	ssize_t own_length, other_length;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
-	own_length = readlink("/proc/self/ns/mnt", own, sizeof(own));
-	other_length = readlink(path, other, sizeof(other));
-	return own_length > 0 && own_length == other_length &&
-	       !memcmp(own, other, (size_t)own_length);
-}
-
-/* Is the parent directory in a descriptor's link text certainly another one than ours? In another
- * mount namespace the text may name any directory of our view, and ours by any name. */
-static bool is_elsewhere(const struct search *search, pid_t pid, const char *parent)
-{
-	struct statx there, ours;
-
-	if (!same_mount_namespace(pid))
-		return false;
-	if (statx(AT_FDCWD, parent, AT_STATX_DONT_SYNC, STATX_INO, &there) < 0)
-		/* A removed directory; ours may be one, too. */
-		return errno == ENOENT && strcmp(parent, search->dir->path) != 0;
-	if (statx(search->dir->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &ours) < 0)
-		return false;
-	return there.stx_ino != ours.stx_ino || there.stx_dev_major != ours.stx_dev_major ||
-	       there.stx_dev_minor != ours.stx_dev_minor;
-}
-
-static void read_record(const struct descriptor *descriptor, struct record *ret)
-{
-	char text[RECORD_FILE_SIZE + 1];
-	CLEANUP_CLOSE int fd = openat(descriptor->directory, descriptor->number,
-				      O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	ssize_t length = fd < 0 ? -1 : file_pread_start(fd, text, sizeof(text));
-
-	*ret = (struct record){ 0 };
-	if (length > 0)
-		record_parse(text, (size_t)length, ret);
-}
-
-enum owner { OWNER_UNKNOWN, OWNER_OTHER, OWNER_APP };
-
-/* A file born by O_TMPFILE shows as "DIR/#INODE (deleted)", whatever it was linked to, and a
- * renamed one with its new name: there the record says whose it is. */
-static enum owner owner_by_name(const char *name, const struct descriptor *descriptor,
-				struct deleted_lock *lock)
-{
-	struct app_hash named;
-
-	read_record(descriptor, &lock->record);
-	if (lock->record.known && *lock->record.app)
-		named = app_hash_of(lock->record.app);
-	else
-		lock->record = (struct record){ 0 };
-	if (app_hash_from_lockfile_name(name, &lock->hash)) {
-		if (lock->record.known && !app_hash_equal(&named, &lock->hash))
-			lock->record = (struct record){ 0 };
-		return OWNER_APP;
-	}
-	if (!lock->record.known)
-		return *name == '#' ? OWNER_UNKNOWN : OWNER_OTHER;
-	lock->hash = named;
-	return OWNER_APP;
-}
-
-/* Splits the link text; the name loses its " (deleted)". NULL: no such text. */
-static char *split(char *link)
-{
-	char *name = strrchr(link, '/'), *ending;
-	size_t length;
-
-	if (!name)
-		return NULL;
-	*name++ = '\0';
-	length = strlen(name);
-	if (length < strlen(DELETED_ENDING))
-		return name;
-	ending = name + length - strlen(DELETED_ENDING);
-	if (!strcmp(ending, DELETED_ENDING))
-		*ending = '\0';
-	return name;
-}
-
-static enum owner owner_of(const struct search *search, const struct descriptor *descriptor,
-			   struct deleted_lock *lock)
-{
-	char link[4096], *name;
-	ssize_t length =
-		readlinkat(descriptor->directory, descriptor->number, link, sizeof(link) - 1);
-
-	if (length < 0)
-		return OWNER_UNKNOWN;
-	if (!S_ISREG(descriptor->status->stx_mode) ||
-	    !lock_trust_uid(search->dir->trust, descriptor->status->stx_uid) ||
-	    descriptor_device(descriptor) != search->dir->device)
-		return OWNER_OTHER;
-	link[length] = '\0';
-	name = split(link);
-	if (!name || is_elsewhere(search, descriptor->pid, *link ? link : "/"))
-		return OWNER_OTHER;
-	return owner_by_name(name, descriptor, lock);
-}
-
 static int look_at_descriptor(const struct descriptor *descriptor, void *data)
 {
 	struct search *search = data;
 	struct deleted_lock_list *found = &search->found;
 	ino_t inode = (ino_t)descriptor->status->stx_ino;
-	struct deleted_lock lock = { .pid = descriptor->pid, .inode = inode };
-	enum owner owner;
+	struct deleted_lock lock = {
+		.pid = descriptor->pid,
+		.descriptor = (int)strtol(descriptor->number, NULL, 10),
+		.inode = inode,
+		.born = descriptor->status->stx_btime,
+	};
+	enum deleted_owner owner;
 
 	if (!is_wanted(search, descriptor) || !descriptor_has_flock(descriptor))
 		return 0;
-	owner = owner_of(search, descriptor, &lock);
+	owner = deleted_owner_of(search->dir, descriptor, &lock);
 	if (owner == OWNER_UNKNOWN)
 		return 0;
 	explain(search, inode);
@@ -272,20 +180,45 @@ static const struct proc_lock *find_lock(const struct search *search,
 	return NULL;
 }
 
+/* Is it the same file still? Births that follow each other get one inode number again and again. */
+static bool is_same(const struct deleted_lock *lock)
+{
+	struct statx status;
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)lock->pid, lock->descriptor);
+	return statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_BTIME,
+		     &status) == 0 &&
+	       status.stx_ino == lock->inode && status.stx_btime.tv_sec == lock->born.tv_sec &&
+	       status.stx_btime.tv_nsec == lock->born.tv_nsec;
+}
+
+/* Takes back what was found but is no longer there. */
+static void confirm(struct search *search, const struct proc_lock_list *locks)
+{
+	struct deleted_lock_list *found = &search->found;
+
+	for (size_t i = 0; i < found->count; i++) {
+		ino_t inode = found->items[i].inode;
+
+		if (is_same(&found->items[i]) && (search->blind || find_lock(search, locks, inode)))
+			continue;
+		found->items[i--] = found->items[--found->count];
+		unexplain(search, inode);
+	}
+}
+
 /* What was being born has its name by now, what has ended is held no more, and what others took
  * meanwhile has another pid. */
 static int look_again(struct search *search, struct error *err)
 {
 	CLEANUP(proc_locks_release) struct proc_lock_list locks = { 0 };
-	struct deleted_lock_list *found = &search->found;
 
 	clock_sleep_ms(BIRTH_MS);
 	if (lock_dir_walk(search->dir, forget_found, search, err) < 0 ||
 	    proc_locks_read_twice(&locks, err) < 0)
 		return -1;
-	for (size_t i = 0; !search->blind && i < found->count; i++)
-		if (!find_lock(search, &locks, found->items[i].inode))
-			found->items[i--] = found->items[--found->count];
+	confirm(search, &locks);
 	for (size_t i = 0; i < search->candidates.count; i++) {
 		struct proc_lock *candidate = &search->candidates.items[i];
 		const struct proc_lock *now = find_lock(search, &locks, candidate->inode);

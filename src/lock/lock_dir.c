@@ -135,6 +135,21 @@ void lock_dir_close(struct lock_dir *dir)
 	*dir = (struct lock_dir){ .fd = -1 };
 }
 
+int lock_dir_check(const struct lock_dir *dir, struct error *err)
+{
+	struct stat named, open_dir;
+
+	if (fstat(dir->fd, &open_dir) < 0 || lstat(dir->path, &named) < 0)
+		return error_set_errno(err, ERROR_LOCK, errno,
+				       "unable to go on with lock directory %s", dir->path);
+	if (named.st_dev != open_dir.st_dev || named.st_ino != open_dir.st_ino)
+		return error_set(err, ERROR_LOCK,
+				 "unable to go on with lock directory %s: it was replaced by "
+				 "another one",
+				 dir->path);
+	return 0;
+}
+
 bool lock_dir_may_have(const struct lock_dir *dir, dev_t device)
 {
 	return dir->other_devices || device == dir->device;

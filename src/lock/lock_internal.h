@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "kernel/descriptors.h"
 #include "kernel/proc_locks.h"
 #include "lock/deleted_lock.h"
 #include "lock/lock_look.h"
@@ -47,6 +48,12 @@ int lock_dir_walk(const struct lock_dir *dir,
 int deleted_locks_among(const struct lock_dir *dir, struct proc_lock_list *locks,
 			const struct app_lock *own, struct deleted_lock_list *ret,
 			struct error *err);
+
+/* The app of a held file that no lockfile accounts for: fills in hash and record. UNKNOWN: it can't
+ * be told; OTHER: no lockfile of this directory. */
+enum deleted_owner { OWNER_UNKNOWN, OWNER_OTHER, OWNER_APP };
+enum deleted_owner deleted_owner_of(const struct lock_dir *dir, const struct descriptor *descriptor,
+				    struct deleted_lock *lock);
 
 /* Adds to each view with an inode which processes share its lock's description, and says HELD of
  * what was thought dead when one does. One look through all processes. */

@@ -104,7 +104,8 @@ static int collect_owners(struct reaper *reaper, const struct look *look, struct
 
 	add_jobs(reaper, ret);
 	others.ours = ret->count;
-	if (lock_dir_each(reaper->dir, add_other, &others, err) < 0)
+	if (lock_dir_check(reaper->dir, err) < 0 ||
+	    lock_dir_each(reaper->dir, add_other, &others, err) < 0)
 		return -1;
 	for (size_t i = 0; i < look->found.count; i++)
 		owner_list_add_stated(ret, &look->found.items[i], reaper->options->settings);

@@ -6,6 +6,7 @@
 #ifndef REAP_REAP_INTERNAL_H
 #define REAP_REAP_INTERNAL_H
 
+#include "lock/deleted_lock.h"
 #include "reap/ownership.h"
 #include "reap/sweep.h"
 
@@ -93,6 +94,7 @@ struct reaper {
 	size_t unfinished;
 	int64_t deadline;
 	struct look look;
+	struct deleted_lock_list deleted; /* as last seen */
 };
 
 #define COOKIE_LOOK UINT32_MAX
@@ -108,6 +110,16 @@ void job_add_item(struct job *job, const struct resource *resource, const char *
 void job_add_kept(struct job *job, const struct resource *resource, const char *rule,
 		  const char *reason);
 struct item *job_find_item(struct job *job, const struct resource *resource);
+
+/* probe.c */
+/* Probes one lockfile. True: dead, and *target has its lock. */
+bool probe_lockfile(struct reaper *reaper, const struct app_hash *hash, struct reap_target *target);
+/* Looks for holders of deleted lockfiles and reports those that are new; reaper->deleted are all.
+ */
+int probe_deleted(struct reaper *reaper, struct error *err);
+/* Gives up the locks of targets that such a holder makes live. Returns how many targets are left.
+ */
+size_t probe_drop_live(struct reaper *reaper, struct reap_target *targets, size_t count);
 
 /* fence.c: one pass for all jobs in JOB_FENCE whose time it is. */
 void fence_step(struct reaper *reaper);

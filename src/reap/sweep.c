@@ -9,13 +9,13 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "lock/lock_look.h"
 #include "reap_internal.h"
 
 #define SLOW_AFTER_MS 2000 /* an app that takes longer gives its place to the next one */
 #define RESERVED_DESCRIPTORS 64
 #define BATCH_MAX 1000
 #define POLL_MS 25
+#define CHEAP_LIVE_MAX 500 /* live locks up to which looking for deleted lockfiles costs little */
 
 static bool is_told_to_stop(const struct reaper *reaper)
 {
@@ -173,12 +173,16 @@ static void reaper_run(struct reaper *reaper)
 	}
 }
 
-static void reap_batch(struct reaper *reaper, struct reap_target *targets, size_t count)
+/* err NULL: they are worked on; else each is left for that reason. */
+static void run_batch(struct reaper *reaper, struct reap_target *targets, size_t count,
+		      const struct error *err)
 {
 	reaper->jobs = xcalloc(count, sizeof(*reaper->jobs));
 	reaper->job_count = reaper->unfinished = count;
 	for (size_t i = 0; i < count; i++)
 		job_init(reaper, &reaper->jobs[i], &targets[i]);
+	if (err)
+		finish_all(reaper, err);
 	reaper_run(reaper);
 	for (size_t i = 0; i < count; i++)
 		job_release(&reaper->jobs[i]);
@@ -188,6 +192,15 @@ static void reap_batch(struct reaper *reaper, struct reap_target *targets, size_
 	free(reaper->jobs);
 	reaper->jobs = NULL;
 	reaper->job_count = 0;
+}
+
+static void reap_batch(struct reaper *reaper, struct reap_target *targets, size_t count)
+{
+	struct error err = { .kind = ERROR_NONE };
+	bool replaced = count && lock_dir_check(reaper->dir, &err) < 0;
+
+	if (count)
+		run_batch(reaper, targets, count, replaced ? &err : NULL);
 }
 
 static void reaper_init(struct reaper *reaper, const struct lock_dir *dir,
@@ -243,91 +256,6 @@ static int collect(const struct app_hash *hash, void *data)
 	return 0;
 }
 
-static void say(const struct sweep_options *options, const struct app_hash *hash,
-		enum app_outcome outcome, const char *app, const struct error *err)
-{
-	struct app_result result = { .hash = *hash, .outcome = outcome };
-
-	if (app)
-		(void)snprintf(result.app, sizeof(result.app), "%s", app);
-	if (err)
-		result.error = *err;
-	if (options->on_result)
-		options->on_result(options->on_result_data, &result);
-}
-
-static void say_held(const struct lock_dir *dir, const struct sweep_options *options,
-		     const struct app_hash *hash)
-{
-	struct lock_view view;
-
-	if (!options->name_live)
-		return;
-	lock_look(dir, hash, NULL, &view);
-	say(options, hash, view.state == LOCK_VIEW_REAPING ? APP_REAPING : APP_LIVE,
-	    view.record.known ? view.record.app : NULL, NULL);
-}
-
-/* Its owner wants to look at what a failed run left. Whoever names the app doesn't come by here. */
-static bool is_kept(const struct sweep_options *options, const struct reap_target *target)
-{
-	struct app_result result = { .hash = target->lock.hash, .outcome = APP_KEPT };
-	struct record_clocks now;
-	int64_t left;
-
-	if (!target->record.keep_until)
-		return false;
-	app_lock_read_clocks(target->lock.fd, &target->record, &now);
-	left = record_kept_for(&target->record, &now, options->settings->keep_max_ms / 1000);
-	if (!left)
-		return false;
-	(void)snprintf(result.app, sizeof(result.app), "%s", target->app);
-	result.kept_until = now.wall + left;
-	if (options->on_result)
-		options->on_result(options->on_result_data, &result);
-	return true;
-}
-
-static bool take_target(const struct sweep_options *options, struct reap_target *target)
-{
-	app_lock_read_record(target->lock.fd, &target->lock.hash, &target->record);
-	if (target->record.known)
-		(void)snprintf(target->app, sizeof(target->app), "%s", target->record.app);
-	if (target->app[0] && word_list_matches(&options->settings->app_protect, target->app))
-		say(options, &target->lock.hash, APP_PROTECTED, target->app, NULL);
-	else if (!is_kept(options, target))
-		return true;
-	app_lock_release(&target->lock);
-	return false;
-}
-
-/* Probes one lockfile. True: dead, and *target has its lock. */
-static bool probe(const struct lock_dir *dir, const struct sweep_options *options,
-		  const struct app_hash *hash, struct reap_target *target,
-		  struct sweep_result *result)
-{
-	struct error err = { .kind = ERROR_NONE };
-
-	*target = (struct reap_target){ .lock = APP_LOCK_NONE };
-	result->locks++;
-	switch (app_lock_probe(dir, hash, &target->lock, &err)) {
-	case LOCK_FREE:
-		return take_target(options, target);
-	case LOCK_HELD:
-		result->live++;
-		say_held(dir, options, hash);
-		return false;
-	case LOCK_GONE:
-	case LOCK_REPLACED:
-		result->locks--;
-		return false;
-	default:
-		result->unusable++;
-		say(options, hash, APP_LEFT, NULL, &err);
-		return false;
-	}
-}
-
 static size_t batch_size(void)
 {
 	struct rlimit limit;
@@ -345,13 +273,58 @@ static size_t batch_size(void)
 							 : 1;
 }
 
+/* A lockfile of which nobody has the lock is no proof when an older one was deleted under a holder
+ * that still lives. */
+static void reap_dead(struct reaper *reaper, struct reap_target *targets, size_t count)
+{
+	struct error err = { .kind = ERROR_NONE };
+
+	if (probe_deleted(reaper, &err) < 0)
+		run_batch(reaper, targets, count, &err);
+	else
+		reap_batch(reaper, targets, probe_drop_live(reaper, targets, count));
+}
+
+/* Nothing was dead. A live app whose lockfile somebody deleted has nothing to be probed, but its
+ * owner should hear of it. /proc/locks grows dear with its length (kernel/proc_locks.h). */
+static void look_for_deleted(struct reaper *reaper)
+{
+	if (reaper->result->live <= CHEAP_LIVE_MAX || reaper->options->name_live)
+		(void)probe_deleted(reaper, NULL);
+}
+
+static void probe_all(struct reaper *reaper, const struct hashes *hashes,
+		      struct reap_target *targets, size_t size)
+{
+	size_t batch = 0;
+	bool idle = true;
+
+	for (size_t i = 0; i < hashes->count; i++) {
+		if (is_told_to_stop(reaper)) {
+			reaper->result->interrupted = true;
+			break;
+		}
+		batch += probe_lockfile(reaper, &hashes->items[i], &targets[batch]);
+		if (batch < size && i + 1 < hashes->count)
+			continue;
+		if (batch)
+			reap_dead(reaper, targets, batch);
+		idle &= !batch;
+		batch = 0;
+	}
+	if (batch) /* told to stop: their locks are given up */
+		reap_batch(reaper, targets, batch);
+	else if (idle && !reaper->result->interrupted)
+		look_for_deleted(reaper);
+}
+
 int reap_sweep(const struct lock_dir *dir, const struct sweep_options *options,
 	       struct sweep_result *ret, struct error *err)
 {
 	CLEANUP_FREE struct reap_target *targets = NULL;
 	struct hashes hashes = { 0 };
 	int64_t began = clock_now_ms();
-	size_t batch = 0, size = batch_size();
+	size_t size = batch_size();
 	struct reaper reaper;
 
 	*ret = (struct sweep_result){ 0 };
@@ -361,15 +334,8 @@ int reap_sweep(const struct lock_dir *dir, const struct sweep_options *options,
 		return -1;
 	}
 	targets = xcalloc(size, sizeof(*targets));
-	for (size_t i = 0; i < hashes.count && !is_told_to_stop(&reaper); i++) {
-		batch += probe(dir, options, &hashes.items[i], &targets[batch], ret);
-		if (batch == size || (batch && i + 1 == hashes.count)) {
-			reap_batch(&reaper, targets, batch);
-			batch = 0;
-		}
-	}
-	if (batch)
-		reap_batch(&reaper, targets, batch);
+	probe_all(&reaper, &hashes, targets, size);
+	deleted_locks_release(&reaper.deleted);
 	free(hashes.items);
 	ret->took_ms = clock_now_ms() - began;
 	return 0;

@@ -52,6 +52,7 @@ int json_summary(const struct sweep_result *result, struct text *out, struct err
 		return -1;
 	json_put_number(document, "locks", (int64_t)result->locks);
 	json_put_number(document, "live", (int64_t)result->live);
+	json_put_number(document, "deleted", (int64_t)result->deleted);
 	json_put_number(document, "reaped", (int64_t)result->reaped);
 	json_put_number(document, "left", (int64_t)result->left);
 	json_put_number(document, "unusable", (int64_t)result->unusable);

@@ -145,6 +145,10 @@ static void append_outcome(struct text *out, const struct app_result *result)
 		return;
 	case APP_LIVE:
 		text_append(out, "live: left alone");
+		if (result->error.kind != ERROR_NONE) {
+			text_append(out, ": ");
+			text_append_escaped(out, result->error.message);
+		}
 		return;
 	case APP_REAPING:
 		text_append(out, "another janitor is reaping it: left alone");
@@ -197,7 +201,7 @@ void text_app(const struct report *report, const struct app_result *result, stru
 	for (size_t i = 0; i < result->action_count; i++)
 		if (is_wanted(report, &result->actions[i]))
 			append_action(out, label, &result->actions[i]);
-	if (report->quiet && result->outcome != APP_LEFT)
+	if (report->quiet && result->outcome != APP_LEFT && result->error.kind == ERROR_NONE)
 		return;
 	text_append_escaped(out, label);
 	text_append(out, ": ");
@@ -218,6 +222,8 @@ void text_summary(const struct report *report, const struct sweep_result *result
 		text_appendf(out, ", %zu process%s killed", result->killed,
 			     result->killed == 1 ? "" : "es");
 	text_appendf(out, "), %zu left", result->left);
+	if (result->deleted)
+		text_appendf(out, ", %zu live without a lockfile", result->deleted);
 	if (result->unusable)
 		text_appendf(out, ", %zu unusable", result->unusable);
 	text_append(out, "; ");

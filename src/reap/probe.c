@@ -1,0 +1,132 @@
+/* Which of the lockfiles are dead: one probe each, and a look for holders whose lockfile is gone.
+ */
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "lock/deleted_lock.h"
+#include "lock/lock_look.h"
+#include "reap_internal.h"
+
+static void say(const struct sweep_options *options, const struct app_hash *hash,
+		enum app_outcome outcome, const char *app, const struct error *err)
+{
+	struct app_result result = { .hash = *hash, .outcome = outcome };
+
+	if (app)
+		(void)snprintf(result.app, sizeof(result.app), "%s", app);
+	if (err)
+		result.error = *err;
+	if (options->on_result)
+		options->on_result(options->on_result_data, &result);
+}
+
+static void say_held(const struct lock_dir *dir, const struct sweep_options *options,
+		     const struct app_hash *hash)
+{
+	struct lock_view view;
+
+	if (!options->name_live)
+		return;
+	lock_look(dir, hash, NULL, &view);
+	say(options, hash, view.state == LOCK_VIEW_REAPING ? APP_REAPING : APP_LIVE,
+	    view.record.known ? view.record.app : NULL, NULL);
+}
+
+/* Its owner wants to look at what a failed run left. Whoever names the app doesn't come by here. */
+static bool is_kept(const struct sweep_options *options, const struct reap_target *target)
+{
+	struct app_result result = { .hash = target->lock.hash, .outcome = APP_KEPT };
+	struct record_clocks now;
+	int64_t left;
+
+	if (!target->record.keep_until)
+		return false;
+	app_lock_read_clocks(target->lock.fd, &target->record, &now);
+	left = record_kept_for(&target->record, &now, options->settings->keep_max_ms / 1000);
+	if (!left)
+		return false;
+	(void)snprintf(result.app, sizeof(result.app), "%s", target->app);
+	result.kept_until = now.wall + left;
+	if (options->on_result)
+		options->on_result(options->on_result_data, &result);
+	return true;
+}
+
+static bool take_target(const struct sweep_options *options, struct reap_target *target)
+{
+	app_lock_read_record(target->lock.fd, &target->lock.hash, &target->record);
+	if (target->record.known)
+		(void)snprintf(target->app, sizeof(target->app), "%s", target->record.app);
+	if (target->app[0] && word_list_matches(&options->settings->app_protect, target->app))
+		say(options, &target->lock.hash, APP_PROTECTED, target->app, NULL);
+	else if (!is_kept(options, target))
+		return true;
+	app_lock_release(&target->lock);
+	return false;
+}
+
+bool probe_lockfile(struct reaper *reaper, const struct app_hash *hash, struct reap_target *target)
+{
+	const struct sweep_options *options = reaper->options;
+	struct sweep_result *result = reaper->result;
+	struct error err = { .kind = ERROR_NONE };
+
+	*target = (struct reap_target){ .lock = APP_LOCK_NONE };
+	result->locks++;
+	switch (app_lock_probe(reaper->dir, hash, &target->lock, &err)) {
+	case LOCK_FREE:
+		return take_target(options, target);
+	case LOCK_HELD:
+		result->live++;
+		say_held(reaper->dir, options, hash);
+		return false;
+	case LOCK_GONE:
+	case LOCK_REPLACED:
+		result->locks--;
+		return false;
+	default:
+		result->unusable++;
+		say(options, hash, APP_LEFT, NULL, &err);
+		return false;
+	}
+}
+
+static void say_deleted(struct reaper *reaper, const struct deleted_lock *lock)
+{
+	struct error err = { .kind = ERROR_NONE };
+
+	(void)error_set(&err, ERROR_HELD,
+			"pid %d holds its lock, and somebody has deleted the lockfile",
+			(int)lock->pid);
+	reaper->result->live++;
+	reaper->result->deleted++;
+	say(reaper->options, &lock->hash, APP_LIVE, lock->record.known ? lock->record.app : NULL,
+	    &err);
+}
+
+int probe_deleted(struct reaper *reaper, struct error *err)
+{
+	struct deleted_lock_list list;
+
+	if (deleted_locks_find(reaper->dir, NULL, &list, err) < 0)
+		return -1;
+	for (size_t i = 0; i < list.count; i++)
+		if (!deleted_locks_of(&reaper->deleted, &list.items[i].hash))
+			say_deleted(reaper, &list.items[i]);
+	deleted_locks_release(&reaper->deleted);
+	reaper->deleted = list;
+	return 0;
+}
+
+size_t probe_drop_live(struct reaper *reaper, struct reap_target *targets, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (deleted_locks_of(&reaper->deleted, &targets[i].lock.hash))
+			app_lock_release(&targets[i].lock);
+		else
+			targets[kept++] = targets[i];
+	}
+	return kept;
+}
