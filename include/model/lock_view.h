@@ -18,6 +18,7 @@ enum lock_view_state {
 	LOCK_VIEW_KEPT,	   /* dead, and kept until kept_until (lock_view_judge_kept) */
 	LOCK_VIEW_UNKNOWN, /* it could not be examined: see error */
 };
+#define LOCK_VIEW_STATE_COUNT 6
 
 #define LOCK_VIEW_HOLDERS_MAX 8
 

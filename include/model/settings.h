@@ -58,6 +58,7 @@ struct settings {
 	struct word_list scratch_links; /* NAME=TARGET */
 	struct word_list scratch_env;	/* NAME=VALUE, {scratch} in it being the directory */
 	/* [report] */
+	char *metrics;	     /* file that sweep writes metrics to; NULL: none */
 	int64_t warn_age_ms; /* doctor points at locks that are held for longer */
 };
 

@@ -5,6 +5,7 @@
 #include "commands/command.h"
 #include "engine/engine.h"
 #include "model/lock_view.h"
+#include "model/metrics.h"
 #include "model/record.h"
 #include "reap/sweep.h"
 
@@ -53,6 +54,7 @@ struct janitor {
 	int wake_fd;
 	int64_t began_ms;
 	bool show_live; /* and what was without work */
+	struct metrics *metrics; /* NULL: nobody asks for them */
 };
 /* jobs and timeout_ms: negative for the settings' and for none. */
 int janitor_init(struct janitor *janitor, struct context *context, int64_t jobs, int64_t timeout_ms,
@@ -64,6 +66,10 @@ void janitor_release(struct janitor *janitor);
  * nothing. 0: there is none; -1: ERROR_HELD naming it, or it can't be known. */
 int janitor_check_deleted_holder(const struct lock_dir *dir, const struct reap_target *target,
 				 struct error *err);
+
+/* sweep_metrics.c: completes the metrics that the results were added to, and writes the file. */
+void sweep_write_metrics(const struct context *context, const struct lock_dir *dir,
+			 struct metrics *metrics, int64_t took_ms, int status);
 
 /* Was the program told to end? */
 bool janitor_is_told(const struct janitor *janitor);

@@ -19,6 +19,8 @@ static void show(void *data, const struct app_result *result)
 	struct janitor *janitor = data;
 	struct error err = { .kind = ERROR_NONE };
 
+	if (janitor->metrics)
+		metrics_add_result(janitor->metrics, result);
 	if (is_idle(result) && !janitor->show_live)
 		return;
 	if (report_app(&janitor->context->report, result, &err) < 0 &&

@@ -1,3 +1,4 @@
+#include "base/cleanup.h"
 #include "commands_internal.h"
 
 static struct {
@@ -19,6 +20,7 @@ int command_sweep(struct context *context, char **operands)
 {
 	struct error err = { .kind = ERROR_NONE };
 	struct sweep_result result = { .dry_run = given.dry_run };
+	CLEANUP(metrics_release) struct metrics metrics = { 0 };
 	struct janitor janitor;
 	struct lock_dir dir;
 	int status;
@@ -31,10 +33,14 @@ int command_sweep(struct context *context, char **operands)
 		lock_dir_close(&dir);
 		return command_fail(&err);
 	}
+	if (context->settings.metrics && !given.dry_run)
+		janitor.metrics = &metrics;
 	if (reap_sweep(&dir, &janitor.options, &result, &err) < 0)
 		status = command_fail(&err);
 	else
 		status = janitor_finish(&janitor, &result);
+	if (janitor.metrics)
+		sweep_write_metrics(context, &dir, &metrics, result.took_ms, status);
 	janitor_release(&janitor);
 	lock_dir_close(&dir);
 	return status;

@@ -34,6 +34,13 @@ static bool parse_optional_word(const struct config_rule *rule, const char *valu
 	return true;
 }
 
+static bool parse_optional_file(const struct config_rule *rule, const char *value, void *field)
+{
+	if (*value && (value[0] != '/' || value[strlen(value) - 1] == '/'))
+		return false;
+	return parse_optional_word(rule, value, field);
+}
+
 static bool parse_host(const struct config_rule *rule, const char *value, void *field)
 {
 	if (*value && strncmp(value, "unix:///", 8) != 0 && strncmp(value, "tcp://", 6) != 0)
@@ -310,6 +317,12 @@ const struct config_rule config_rules[] = {
 	  0,
 	  CONFIG_REPEATED,
 	  "NAME=VALUE, a variable that is not ci-janitor's own" },
+	{ { "report", "metrics" },
+	  parse_optional_file,
+	  FIELD(metrics),
+	  0,
+	  0,
+	  "an absolute path of a file, without blanks" },
 	{ { "report", "warn_age" }, parse_span, FIELD(warn_age_ms), 1, 0, A_DURATION },
 };
 const size_t config_rule_count = ARRAY_SIZE(config_rules);

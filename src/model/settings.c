@@ -44,6 +44,7 @@ void settings_release(struct settings *settings)
 	free(settings->lock_group);
 	free(settings->engine_host);
 	free(settings->protect_label);
+	free(settings->metrics);
 	free(settings->scratch_dir);
 	word_list_release(&settings->scratch_links);
 	word_list_release(&settings->scratch_env);

@@ -188,7 +188,7 @@ static void test_every_key_is_read(void)
 		      "  [reap]\n\tjobs = 64\n\ttimeout = 1h\nprotect_label = keep=\n"
 		      "protect = x\nvolume_drivers =\n"
 		      "[run]\nkill_grace = 0\nteardown_timeout = 5m\n"
-		      "[report]\nwarn_age = 12h",
+		      "[report]\nwarn_age = 12h\nmetrics = /m/x.prom",
 		      &err),
 		0);
 	CHECK_TEXT(err.message, "");
@@ -213,6 +213,7 @@ static void test_every_key_is_read(void)
 	CHECK_NUMBER(settings.kill_grace_ms, 0);
 	CHECK_NUMBER(settings.teardown_timeout_ms, 300000);
 	CHECK_NUMBER(settings.warn_age_ms, 12 * 3600000);
+	CHECK_TEXT(settings.metrics, "/m/x.prom");
 }
 
 static void test_empty_unsets(void)
@@ -242,6 +243,7 @@ static void check_same(const struct settings *a, const struct settings *b)
 		check_words(lists[i].a, join(lists[i].b, buffer, sizeof(buffer)));
 	CHECK_TEXT(a->lock_dir, b->lock_dir);
 	CHECK_TEXT(a->lock_group, b->lock_group);
+	CHECK_TEXT(a->metrics, b->metrics);
 	CHECK_TEXT(a->engine_host, b->engine_host);
 	CHECK_TEXT(a->protect_label, b->protect_label);
 	CHECK_NUMBER(a->swarm, b->swarm);
