@@ -106,10 +106,17 @@ BREAK	 := -Wl,--wrap=fstat,--wrap=fstatat,--wrap=unlinkat,--wrap=close,--wrap=fl
 BROKEN	 := $(O)/tests/torture/broken/broken.o
 TORTURE_LIBRARY := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard tests/torture/library/*.c))) \
 		   $(O)/tests/harness/command.o $(LIBRARY)
-TORTURERS := $(O)/torture-library $(O)/torture-library-broken
+TORTURE_PROGRAM := $(O)/tests/torture/program/main.o $(O)/tests/torture/program/engine.o \
+		   $(O)/tests/torture/library/oracle.o $(O)/tests/torture/library/random.o \
+		   $(O)/tests/harness/command.o
+TORTURERS := $(O)/torture-library $(O)/torture-library-broken $(O)/torture-program \
+	     $(O)/torture-command $(O)/ci-janitor-broken
 
 $(O)/torture-library: $(TORTURE_LIBRARY)
 $(O)/torture-library-broken: $(TORTURE_LIBRARY) $(BROKEN)
+$(O)/torture-program: $(TORTURE_PROGRAM)
+$(O)/torture-command: $(O)/tests/torture/program/command.o
+$(O)/ci-janitor-broken: $(O)/src/main.o $(LIBRARY) $(BROKEN)
 $(O)/%-broken: HARDENING_LD += $(BREAK)
 $(TORTURERS):
 	$(call say,LINK,$@)

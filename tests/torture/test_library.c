@@ -1,46 +1,21 @@
 /* The lock library under torture, at a high rate: ci-janitor's own objects, and broken ones. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "harness/command.h"
 #include "harness/harness.h"
+#include "torture_support.h"
 
 #define LIBRARY BUILD_DIR "/torture-library"
 #define BROKEN BUILD_DIR "/torture-library-broken"
 #define STATUS_VIOLATION 3
 #define FOUND_WITHIN_S 30
 #define ACQUISITIONS_MIN 1000
-/* TORTURE=1000000 by hand may take long. */
-#define LIMIT_MS ((int64_t)4 * 3600 * 1000)
-
-static const char *option_from(const char *variable, const char *option, const char *otherwise)
-{
-	static char text[2][128];
-	static int next;
-	const char *value = getenv(variable);
-
-	if (!value || !*value)
-		return otherwise;
-	next = !next;
-	snprintf(text[next], sizeof(text[next]), "%s %s", option, value);
-	return text[next];
-}
-
-static long number_before(const char *text, const char *suffix)
-{
-	const char *end = strstr(text, suffix);
-	const char *begin = end;
-
-	while (begin && begin > text && begin[-1] >= '0' && begin[-1] <= '9')
-		begin--;
-	return begin && begin < end ? strtol(begin, NULL, 10) : -1;
-}
 
 static void torture_in(const char *folder)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
-	const char *length = option_from("TORTURE", "--acquisitions", "--seconds 12");
+	const char *length = option_from("TORTURE", "--acquisitions", "--seconds 10");
 
 	run_command_with(&result, NULL, LIMIT_MS, "TMPDIR=%s exec " LIBRARY " %s %s", folder,
 			 length, option_from("TORTURE_SEED", "--seed", ""));

@@ -4,6 +4,7 @@
 #define TORTURE_ACTORS_H
 
 #include "oracle.h"
+#include "random.h"
 
 enum actor_kind {
 	ACTOR_RUN,     /* acquires, creates, works, tears down or leaves it to others */
@@ -25,8 +26,5 @@ void __attribute__((noreturn)) actor_live(struct actor *actor);
 
 /* The sweep at the end, when no actor is left: nothing may be held, and nothing stays. */
 void actor_sweep_clean(struct actor *actor);
-
-/* 0 .. below-1 */
-unsigned random_below(uint64_t *state, unsigned below);
 
 #endif
