@@ -105,10 +105,10 @@ $(foreach layer,$(LAYERS),$(eval $(call test_layer,$(layer))))
 BREAK	 := -Wl,--wrap=fstat,--wrap=fstatat,--wrap=unlinkat,--wrap=close,--wrap=flock
 BROKEN	 := $(O)/tests/torture/broken/broken.o
 TORTURE_LIBRARY := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard tests/torture/library/*.c))) \
-		   $(O)/tests/harness/command.o $(LIBRARY)
+		   $(filter-out %/harness.o,$(HARNESS)) $(LIBRARY)
 TORTURE_PROGRAM := $(O)/tests/torture/program/main.o $(O)/tests/torture/program/engine.o \
 		   $(O)/tests/torture/library/oracle.o $(O)/tests/torture/library/random.o \
-		   $(O)/tests/harness/command.o
+		   $(filter-out %/harness.o,$(HARNESS))
 TORTURERS := $(O)/torture-library $(O)/torture-library-broken $(O)/torture-program \
 	     $(O)/torture-command $(O)/ci-janitor-broken
 

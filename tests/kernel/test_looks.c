@@ -1,0 +1,206 @@
+/* How soon a dead holder is seen, and that looks and probes disturb nobody. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "app_lock_fixture.h"
+#include "harness/command.h"
+#include "harness/harness.h"
+#include "lock/deleted_lock.h"
+#include "process_support.h"
+#include "run_fixture.h"
+
+#define DEATHS 100
+#define RUN_DEATHS 15
+#define SEEN_WITHIN_US 50000
+#define STAMPEDE_MS 5000
+
+static int64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const int64_t *left = a, *right = b;
+
+	return (*left > *right) - (*left < *right);
+}
+
+/* Kills the holder; how long until a probe gets its lock. */
+static int64_t time_of_death(struct lock_fixture *fixture, pid_t holder)
+{
+	struct app_lock lock = APP_LOCK_NONE;
+	int64_t began = now_us(), end = began + (int64_t)SOON_MS * 1000;
+	int result;
+
+	CHECK_NUMBER(kill(holder, SIGKILL), 0);
+	do
+		result = app_lock_probe(&fixture->dir, &fixture->hash, &lock, NULL);
+	while (result == LOCK_HELD && now_us() < end);
+	CHECK_NUMBER(result, LOCK_FREE);
+	app_lock_release(&lock);
+	return now_us() - began;
+}
+
+static void check_times(int64_t *times, size_t count)
+{
+	qsort(times, count, sizeof(times[0]), by_value);
+	printf("\n\tSIGKILL to the next probe's lock, %zu times: median %lld us, worst %lld us ",
+	       count, (long long)times[count / 2], (long long)times[count - 1]);
+	CU_ASSERT(times[count / 2] < SEEN_WITHIN_US);
+}
+
+static void a_dead_holder_is_seen(void)
+{
+	struct lock_fixture fixture = fixture_open("shop");
+	int64_t times[DEATHS];
+
+	for (size_t i = 0; i < DEATHS; i++) {
+		pid_t holder = fixture_start_holder(&fixture, LOCK_ROLE_RUN);
+
+		times[i] = time_of_death(&fixture, holder);
+		CHECK_NUMBER(waitpid(holder, NULL, 0), holder);
+	}
+	check_times(times, DEATHS);
+	fixture_close(&fixture);
+}
+
+static void a_dead_run_is_seen(void)
+{
+	struct lock_fixture fixture = fixture_open("shop");
+	int64_t times[RUN_DEATHS];
+
+	for (size_t i = 0; i < RUN_DEATHS; i++) {
+		struct process run;
+
+		process_start(&run, RUN "shop -- sh -c 'echo ready; exec sleep 60'",
+			      fixture.dir.path);
+		CU_ASSERT(wait_for_output(&run, "ready"));
+		times[i] = time_of_death(&fixture, run.pid);
+		process_kill(&run);
+		lockfile_drop_cgroup(fixture.dir.path, "shop");
+	}
+	check_times(times, RUN_DEATHS);
+	fixture_close(&fixture);
+}
+
+/* A lockfile is born, forgotten, born again with the same inode's number, as fast as it goes. */
+static pid_t start_births(struct lock_fixture *fixture)
+{
+	struct app_lock lock;
+	bool created;
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		EXPECT(app_lock_try(&fixture->dir, &fixture->hash, LOCK_ROLE_RUN, &fixture->record,
+				    &lock, &created, NULL) == LOCK_FREE);
+		EXPECT(app_lock_forget(&fixture->dir, &lock, NULL) == LOCK_FREE);
+	}
+}
+
+static void births_are_no_deleted_holders(void)
+{
+	struct lock_fixture shop = fixture_open("shop");
+	struct lock_fixture others[2] = { fixture_open_in("a", &shop),
+					  fixture_open_in("b", &shop) };
+	int64_t end = now_ms() + STAMPEDE_MS;
+	pid_t births[2];
+	size_t searches = 0;
+
+	for (size_t i = 0; i < 2; i++)
+		births[i] = start_births(&others[i]);
+	while (now_ms() < end) {
+		struct error err = { 0 };
+		pid_t pid = 0;
+
+		CHECK_NUMBER(lock_find_deleted_holder(&shop.dir, &shop.hash, NULL, &pid, &err), 0);
+		CHECK_TEXT(err.message, "");
+		searches++;
+	}
+	CU_ASSERT(searches > 10);
+	for (size_t i = 0; i < 2; i++) {
+		fixture_stop_holder(births[i]);
+		fixture_close(&others[i]);
+	}
+	fixture_close(&shop);
+}
+
+#define LOOKS                                                                                      \
+	"while :; do %s --lock-dir %s list; %s --lock-dir %s status shop; done >/dev/null 2>&1"
+
+static void start_looks(struct process *looks, size_t count, const char *dir)
+{
+	for (size_t i = 0; i < count; i++)
+		process_start(&looks[i], LOOKS, PROGRAM, dir, PROGRAM, dir);
+}
+
+/* One run after the other: whenever one starts, the lock is free. The engine can't be reached, so
+ * that the dead run's lockfile stays. */
+static void looks_and_probes_hold_nothing(void)
+{
+	const char *dir = temp_dir();
+	int64_t end = now_ms() + STAMPEDE_MS;
+	struct process looks[2], sweeps;
+	size_t runs = 0;
+
+	start_looks(looks, 2, dir);
+	process_start(&sweeps,
+		      "while :; do " PROGRAM " --lock-dir %s --host unix://%s/none sweep; done "
+		      ">/dev/null 2>&1",
+		      dir, dir);
+	while (now_ms() < end) {
+		CLEANUP_COMMAND struct command_result result = { 0 };
+
+		run_command(&result, RUN "--if-held=fail shop -- true", dir);
+		CHECK_NUMBER(result.status, 0);
+		runs++;
+	}
+	CU_ASSERT(runs > 10);
+	process_kill(&looks[0]);
+	process_kill(&looks[1]);
+	process_kill(&sweeps);
+}
+
+static void sweeps_count_no_look_as_alive(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir();
+	int64_t end = now_ms() + STAMPEDE_MS;
+	struct process looks[3];
+	size_t sweeps = 0;
+
+	CHECK_NUMBER(run_command(&result, RUN "shop -- true", dir), 0);
+	start_looks(looks, 3, dir);
+	while (now_ms() < end) {
+		run_command(&result, PROGRAM " --lock-dir %s --host unix://%s/none sweep", dir,
+			    dir);
+		CHECK_NUMBER(result.status, 69);
+		CU_ASSERT(strstr(result.output, "1 lock: 0 live, 0 reaped") != NULL);
+		sweeps++;
+	}
+	CU_ASSERT(sweeps > 10);
+	for (size_t i = 0; i < 3; i++)
+		process_kill(&looks[i]);
+}
+
+static const struct test tests[] = {
+	{ "a dead holder is seen by the next probe", a_dead_holder_is_seen },
+	{ "a dead run is seen by the next probe", a_dead_run_is_seen },
+	{ "lockfiles that are born are no deleted holders", births_are_no_deleted_holders },
+	{ "no run is told of a held lock by looks and probes", looks_and_probes_hold_nothing },
+	{ "no sweep counts a look as alive", sweeps_count_no_look_as_alive },
+	{ NULL, NULL },
+};
+TEST_SUITE(looks, tests)
