@@ -28,7 +28,7 @@
 /* A lockfile is born locked and gets its name a moment later. */
 #define BIRTH_MS 100
 
-#define ROUNDS_MAX 3
+#define ROUNDS_MAX 10
 
 struct search {
 	const struct lock_dir *dir;

@@ -129,15 +129,13 @@ static pid_t start_run(struct driver *driver, int app, bool if_free)
 
 static pid_t start_look(struct driver *driver)
 {
+	static const char *const looks[] = { "list", "status", "doctor" };
 	struct words words;
 
 	begin(driver, &words);
-	if (random_below(&driver->random, 2)) {
-		add(&words, "list");
-	} else {
-		add(&words, "status");
+	add(&words, looks[random_below(&driver->random, 3)]);
+	if (!strcmp(words.items[words.count - 1], "status"))
 		add(&words, app_name((int)random_below(&driver->random, ENGINE_APPS)));
-	}
 	driver->looked++;
 	return start(&words);
 }
