@@ -21,7 +21,7 @@ static void write_script(const char *path, const char *command, const char *dir,
 	if (!script ||
 	    fprintf(script, "#!/bin/sh\nexec %s --lock-dir %s %s %s \"$@\"\n", PROGRAM, dir,
 		    command, options) < 0 ||
-	    fclose(script) || chmod(path, 0700)) {
+	    fclose(script) || chmod(path, 0755)) {
 		perror(path);
 		exit(EXIT_FAILURE);
 	}
@@ -33,7 +33,7 @@ const char *hold_script(const char *dir)
 	char path[600];
 
 	snprintf(folder, sizeof(folder), "%s/scripts", dir);
-	if (mkdir(folder, 0700) && errno != EEXIST) {
+	if (mkdir(folder, 0755) && errno != EEXIST) {
 		perror(folder);
 		exit(EXIT_FAILURE);
 	}

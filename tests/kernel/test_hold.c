@@ -5,10 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness/harness.h"
+#include "harness/refuse.h"
 #include "hold_fixture.h"
 
 static void the_step_ends_and_the_hold_stays(void)
@@ -324,6 +328,80 @@ static void paused_it_stays_alive(void)
 	CU_ASSERT(lockfile_is_free(dir, "shop"));
 }
 
+static int journal_socket(const char *dir)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/stdout", dir);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 1)) {
+		perror("journal_socket");
+		exit(EXIT_FAILURE);
+	}
+	return fd;
+}
+
+/* In a mount namespace where this test listens in journald's place. */
+static void messages_go_to_the_journal(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir(), *journal = temp_dir();
+	int fd = journal_socket(journal), stream;
+	struct record record;
+	char text[4096];
+	size_t length = 0;
+	ssize_t count;
+
+	CHECK_NUMBER(run_command(&result,
+				 "unshare -m sh -c 'mount -t tmpfs none /run && mkdir -p "
+				 "/run/systemd/journal && mount --bind %s /run/systemd/journal && "
+				 "%s/hold --pid %d shop'",
+				 journal, hold_script(dir), (int)getpid()),
+		     0);
+	lockfile_record(dir, "shop", &record);
+	stream = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	CU_ASSERT_FATAL(stream >= 0);
+	kill(record.pid, SIGTERM);
+	while (length < sizeof(text) - 1 &&
+	       (count = read(stream, text + length, sizeof(text) - 1 - length)) > 0)
+		length += (size_t)count;
+	text[length] = '\0';
+	CU_ASSERT(!strncmp(text, "ci-janitor\n\n6\n0\n0\n0\n0\nci-janitor: shop is released", 46));
+	close(stream);
+	close(fd);
+	CU_ASSERT(wait_for_end(record.pid));
+}
+
+static void without_pidfds(void)
+{
+	static const struct refused_call calls[] = {
+		{ .call = SYS_pidfd_open, .errnum = ENOSYS },
+	};
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir(), *script = hold_script(dir);
+
+	commands_refuse(calls, 1);
+	run_command(&result, "%s/hold --pid $$ shop", script);
+	commands_refuse(NULL, 0);
+	CHECK_NUMBER(result.status, 1);
+	CU_ASSERT(strstr(result.errors, "it takes Linux 5.3") != NULL);
+	CU_ASSERT(!lockfile_exists(dir, "shop"));
+}
+
+static void as_an_ordinary_user(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir();
+
+	CHECK_NUMBER(run_command(&result,
+				 "chown 12345:12345 %s && exec setpriv --reuid=12345 "
+				 "--regid=12345 --clear-groups sh -c 'export HOME=/; "
+				 "%s/hold --pid $$ shop && %s/release shop'",
+				 dir, hold_script(dir), hold_script(dir)),
+		     0);
+	CU_ASSERT(strstr(result.output, "shop: released") != NULL);
+}
+
 static const struct test tests[] = {
 	{ "the step ends and the hold stays, until the agent ends",
 	  the_step_ends_and_the_hold_stays },
@@ -338,6 +416,9 @@ static const struct test tests[] = {
 	{ "its processes end with it", its_processes_end_with_it },
 	{ "killed: the sweep fences, and spares the agent", killed_and_swept },
 	{ "paused, it stays alive for everyone", paused_it_stays_alive },
+	{ "messages go to the journal", messages_go_to_the_journal },
+	{ "without pidfds: refused", without_pidfds },
+	{ "as an ordinary user", as_an_ordinary_user },
 	{ NULL, NULL },
 };
 TEST_SUITE(hold, tests)
