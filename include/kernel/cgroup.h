@@ -22,10 +22,17 @@ int cgroup_create(const char *run_id, char *ret_path, size_t size, int *ret_fd, 
  * empty, "." or ".." part? Everything below refuses other paths with ERROR_SYSTEM. */
 bool cgroup_path_is_ours(const char *path, const char *run_id);
 
-/* One killing pass. Returns the number of processes that were in the group before it (0: cgroup.events
- * says populated 0, or the group is gone: the proof that all are dead), or -1 with *err.
- * Uses cgroup.kill; where the kernel has none, signals each member through a pidfd. */
+/* One killing pass. Returns the number of processes that were in the group before it (0:
+ * cgroup.events says populated 0, or the group is gone: the proof that all are dead), or -1 with
+ * *err. Uses cgroup.kill; where the kernel has none, signals each member through a pidfd. */
 int cgroup_kill(const char *path, const char *run_id, struct error *err);
+
+/* Is nobody in the group that cgroup_create has opened? Costs less than cgroup_kill; a doubt counts
+ * as somebody. */
+bool cgroup_is_empty(int fd);
+
+/* cgroup_remove for the group that cgroup_create has opened; closes fd. */
+void cgroup_remove_open(int fd, const char *path, const char *run_id);
 
 /* Removes the empty group and those above it up to ci-janitor/ when empty. Errors are ignored:
  * an empty group costs nothing. */

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -58,18 +59,23 @@ static int read_back(struct error *err)
 	return 0;
 }
 
+/* By the bare system calls: libcap-ng reads /proc twice each time, and every run comes by here. */
 static int drop_effective(enum capability_profile profile, struct error *err)
 {
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct now[_LINUX_CAPABILITY_U32S_3];
+	uint64_t kept = kept_by_profile[profile];
+
 	if (!is_dropped && read_raw(before_drop))
 		return error_set_errno(err, ERROR_PERMISSION, errno,
 				       "unable to read the capabilities");
 	is_dropped = true;
-	restrict_set(CAPNG_EFFECTIVE, profile);
-	if (capng_apply(CAPNG_SELECT_CAPS))
-		return error_set(err, ERROR_PERMISSION, "unable to drop capabilities");
-	if (read_back(err))
-		return -1;
-	if (has_beyond(CAPNG_EFFECTIVE, profile))
+	memcpy(now, before_drop, sizeof(now));
+	now[0].effective &= (uint32_t)kept;
+	now[1].effective &= (uint32_t)(kept >> 32);
+	if (syscall(SYS_capset, &header, now) || read_raw(now))
+		return error_set_errno(err, ERROR_PERMISSION, errno, "unable to drop capabilities");
+	if (now[0].effective & ~(uint32_t)kept || now[1].effective & ~(uint32_t)(kept >> 32))
 		return error_set(err, ERROR_PERMISSION,
 				 "unable to drop capabilities: some are still effective");
 	return 0;
@@ -115,10 +121,10 @@ int capabilities_drop(enum capability_profile profile, struct error *err)
 {
 	bool bounding;
 
-	if (read_back(err))
-		return -1;
 	if (profile == CAPABILITIES_RUN)
 		return drop_effective(profile, err);
+	if (read_back(err))
+		return -1;
 	bounding = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
 	if (drop_all(profile, bounding, err))
 		return -1;

@@ -232,3 +232,25 @@ void cgroup_remove(const char *path, const char *run_id)
 	if (cgroup_path_is_ours(path, run_id) && !cgroup_hierarchy_open(&hierarchy, NULL))
 		remove_run(hierarchy.fd, path);
 }
+
+bool cgroup_is_empty(int fd)
+{
+	return is_populated(fd) == 0;
+}
+
+/* By way of "..", since looking for the mount costs more than all the rest. */
+void cgroup_remove_open(int fd, const char *path, const char *run_id)
+{
+	CLEANUP_CLOSE int parent_fd = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP_CLOSE int above_fd = -1;
+
+	(void)close(fd);
+	/* Groups that the run has made below: the long way. */
+	if (parent_fd < 0 || unlinkat(parent_fd, run_id, AT_REMOVEDIR)) {
+		cgroup_remove(path, run_id);
+		return;
+	}
+	above_fd = openat(parent_fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (above_fd >= 0)
+		(void)unlinkat(above_fd, OUR_GROUP, AT_REMOVEDIR);
+}

@@ -37,9 +37,8 @@ void command_drop_cgroup(struct run *run)
 {
 	if (run->cgroup_fd < 0)
 		return;
-	(void)close(run->cgroup_fd);
+	cgroup_remove_open(run->cgroup_fd, run->record.cgroup, run->record.run_id);
 	run->cgroup_fd = -1;
-	cgroup_remove(run->record.cgroup, run->record.run_id);
 }
 
 static int spawn(struct run *run, struct error *err)

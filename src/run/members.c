@@ -209,7 +209,7 @@ size_t members_kill(struct run *run, struct error *err)
 	if (run->options->hold)
 		return hold_kill_members(run, err);
 	events_drain_children(run);
-	if (run->cgroup_fd >= 0)
+	if (run->cgroup_fd >= 0 && !cgroup_is_empty(run->cgroup_fd))
 		in_cgroup = cgroup_kill(run->record.cgroup, run->record.run_id, err);
 	signal_command(run, SIGKILL);
 	if (!run->only_our_children) {
