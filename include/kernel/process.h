@@ -11,11 +11,17 @@
 /* pidfd_open(2), close-on-exec. -1 with errno (ENOSYS before Linux 5.3). */
 int process_open(pid_t pid);
 
-/* pidfd_send_signal(2). 0, or -1 with errno; ESRCH: it is gone. */
-int process_signal(int pidfd, int signal_number);
+/* A handle for the two calls below, not for poll(2): a pidfd, or before Linux 5.3 (or where a filter
+ * hides the call) the descriptor of /proc/PID, which as well never becomes another process's. -1 with
+ * errno; ESRCH: no such process. */
+int process_open_handle(pid_t pid);
 
-/* Is the process behind the pidfd over (exited, possibly not yet waited for)? */
-bool process_has_ended(int pidfd);
+/* pidfd_send_signal(2). 0, or -1 with errno; ESRCH: it is gone. By a /proc/PID handle: kill(2) right
+ * after a look whether the process is still there. */
+int process_signal(int handle, int signal_number);
+
+/* Is the process behind the handle over (exited, possibly not yet waited for)? */
+bool process_has_ended(int handle);
 
 /* Field 22 of /proc/PID/stat, clock ticks since boot: 0, or -1 with errno. */
 int process_start_time(pid_t pid, uint64_t *ret);

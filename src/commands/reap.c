@@ -77,7 +77,7 @@ static int refuse_held(const char *app, const struct app_lock *lock, struct erro
 /* Looked at again once it is open: a later process with the same pid can't be hit. */
 static int kill_holder(const char *app, const struct app_lock *lock, pid_t pid, struct error *err)
 {
-	CLEANUP_CLOSE int pidfd = process_open(pid);
+	CLEANUP_CLOSE int pidfd = process_open_handle(pid);
 	pid_t again = 0;
 
 	if (pidfd < 0 && errno != ESRCH)

@@ -95,7 +95,7 @@ static bool is_member(const struct signalling *signalling, pid_t pid)
 
 static void signal_member(struct signalling *signalling, pid_t pid)
 {
-	CLEANUP_CLOSE int pidfd = process_open(pid);
+	CLEANUP_CLOSE int pidfd = process_open_handle(pid);
 
 	if (pidfd < 0) {
 		if (errno != ESRCH)

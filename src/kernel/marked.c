@@ -109,7 +109,7 @@ static void look_at(struct pass *pass, pid_t pid)
 
 	if (pid == pass->own_pid || !find_marker(pass, pid))
 		return;
-	pidfd = process_open(pid);
+	pidfd = process_open_handle(pid);
 	errnum = errno;
 	/* Read again: if the number changed hands before the pidfd was opened, this is the new
 	 * owner's environment; if after, the signal finds nobody. */

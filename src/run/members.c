@@ -58,7 +58,7 @@ static size_t signal_if(const struct run *run, pid_t pid, int signal_number, mem
 
 	if (!is_wanted(run, pid, filter))
 		return 0;
-	pidfd = process_open(pid);
+	pidfd = process_open_handle(pid);
 	if (pidfd < 0 || !is_wanted(run, pid, filter))
 		return 0;
 	if (process_signal(pidfd, signal_number) < 0)
