@@ -141,6 +141,11 @@ check: deps-test
 	$(Q)$(MAKE) --no-print-directory check-layers check-headers
 	$(Q)set -e; for layer in $(LAYERS); do $(MAKE) --no-print-directory check-$$layer; done
 
+# By hand: Debian's engines, from systems that debootstrap makes; README=1 puts the table there.
+.PHONY: check-engines
+check-engines: $(O)/check-swarm $(PROGRAM)
+	$(Q)README='$(README)' tests/engines/check-engines.sh $(O)
+
 demo: deps-test
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)CC='$(CC)' tests/demo.sh $(PROGRAM)
