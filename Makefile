@@ -146,6 +146,12 @@ check: deps-test
 check-engines: $(O)/check-swarm $(PROGRAM)
 	$(Q)README='$(README)' tests/engines/check-engines.sh $(O)
 
+# By hand: more of the rounds that CI plays a few of; SEED=N repeats.
+ROUNDS	 ?= 500
+.PHONY: check-rounds
+check-rounds: $(O)/check-swarm $(PROGRAM)
+	$(Q)ROUNDS=$(ROUNDS) SEED=$(SEED) $(O)/check-swarm swarm_rounds
+
 demo: deps-test
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)CC='$(CC)' tests/demo.sh $(PROGRAM)
