@@ -124,7 +124,7 @@ $(TORTURERS):
 
 check-torture: $(TORTURERS)
 
-.PHONY: deps deps-test check check-layers check-headers demo install
+.PHONY: deps deps-test check check-layers check-headers check-model demo install
 deps:
 	$(Q)tests/tools/install-deps.sh
 deps-test:
@@ -136,9 +136,13 @@ check-layers:
 check-headers:
 	$(Q)CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' tests/tools/check-headers.sh
 
+# Two minutes; `tests/model/check.sh --large` takes more of everything.
+check-model:
+	$(Q)CC='$(CC)' tests/model/check.sh
+
 # Makes of their own: only after the installation does pkg-config know the flags.
 check: deps-test
-	$(Q)$(MAKE) --no-print-directory check-layers check-headers
+	$(Q)$(MAKE) --no-print-directory check-layers check-headers check-model
 	$(Q)set -e; for layer in $(LAYERS); do $(MAKE) --no-print-directory check-$$layer; done
 
 # By hand: Debian's engines, from systems that debootstrap makes; README=1 puts the table there.

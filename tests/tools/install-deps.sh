@@ -33,6 +33,9 @@ nsenter		util-linux	util-linux		util-linux-misc		util-linux
 setpriv		util-linux	util-linux		setpriv			util-linux
 strace		strace		strace			strace			strace
 curl		curl		curl			curl			curl
+spin		spin		spin			spin			spin
+mandoc		mandoc		mandoc			mandoc			mandoc
+python3		python3		python3			python3			python
 bash		bash		bash			bash			bash
 libc-static	libc6-dev	glibc-static		musl-dev		glibc
 '
@@ -59,7 +62,7 @@ missing_things() { # [test]
 		pkg-config --exists "$module" 2>/dev/null || echo "$module"
 	done
 	[ "${1:-}" = test ] || return 0
-	for tool in dockerd docker iptables ip unshare nsenter setpriv strace curl bash; do
+	for tool in dockerd docker iptables ip unshare nsenter setpriv strace curl bash spin mandoc python3; do
 		! lacks_tool "$tool" || echo "$tool"
 	done
 	lacks_tool cc || ! lacks_static_libc || echo libc-static
