@@ -1,6 +1,7 @@
 /* One lockfile: opening, vetting and proving its identity (lock-protocol.md, invariant 4). */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,6 +29,17 @@ static int refuse(const struct lock_dir *dir, const struct app_hash *hash, const
 			 app_lockfile_name(hash, name), reason);
 }
 
+static int refuse_owner(const struct lock_dir *dir, const struct app_hash *hash, uid_t uid,
+			struct error *err)
+{
+	char reason[128];
+
+	(void)snprintf(reason, sizeof(reason), "its owner, uid %u, is not trusted%s", uid,
+		       uid == OVERFLOW_UID ? " (in a user namespace: a user that is not mapped)"
+					   : "");
+	return refuse(dir, hash, reason, err);
+}
+
 static bool mode_is_usable(const struct lock_trust *trust, const struct stat *status)
 {
 	mode_t beyond_owner = status->st_mode & 07777 & ~(mode_t)(S_IRUSR | S_IWUSR);
@@ -44,13 +56,7 @@ static int vet(const struct lock_dir *dir, const struct app_hash *hash, const st
 	if (!S_ISREG(status->st_mode))
 		return refuse(dir, hash, "it is not a regular file", err);
 	if (!lock_trust_uid(dir->trust, status->st_uid))
-		return refuse(
-			dir, hash,
-			status->st_uid == OVERFLOW_UID
-				? "its owner, uid 65534, is not trusted (in a user namespace: "
-				  "a user that is not mapped)"
-				: "its owner is not trusted",
-			err);
+		return refuse_owner(dir, hash, status->st_uid, err);
 	if (!mode_is_usable(dir->trust, status))
 		return refuse(dir, hash, "its mode lets others use it", err);
 	if (status->st_nlink > 1)

@@ -3,7 +3,7 @@
 #define ENGINE_ENGINE_FIXTURE_H
 
 #include "engine/engine.h"
-#include "engine/scripted_engine.h"
+#include "harness/scripted_engine.h"
 #include "harness/harness.h"
 
 #define FIXTURE_TIMEOUT_MS 300

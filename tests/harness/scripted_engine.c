@@ -1,4 +1,4 @@
-#include "scripted_engine.h"
+#include "harness/scripted_engine.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -260,6 +260,19 @@ void scripted_json(struct scripted_engine *engine, const char *request, const ch
 		   const char *body)
 {
 	scripted_answer(engine, request, status, "Content-Type: application/json\r\n", body);
+}
+
+void scripted_empty(struct scripted_engine *engine)
+{
+	static const char *const lists[] = { "services", "tasks",   "containers",
+					     "networks", "secrets", "configs" };
+	char request[64];
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		snprintf(request, sizeof(request), "GET /v1.41/%s", lists[i]);
+		scripted_json(engine, request, "200 OK", "[]");
+	}
+	scripted_json(engine, "GET /v1.41/volumes", "200 OK", "{\"Volumes\":[]}");
 }
 
 struct scripted_counts scripted_counts(struct scripted_engine *engine)

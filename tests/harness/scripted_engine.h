@@ -34,6 +34,9 @@ void scripted_answer(struct scripted_engine *engine, const char *request, const 
 void scripted_json(struct scripted_engine *engine, const char *request, const char *status,
 		   const char *body);
 
+/* Empty listings for everything: an engine that has nothing. */
+void scripted_empty(struct scripted_engine *engine);
+
 struct scripted_counts {
 	int connections;
 	int requests;
