@@ -56,7 +56,7 @@ OBJECTS	 := $(SOURCES:%.c=$(O)/%.o)
 LIBRARY	 := $(O)/libci-janitor.a
 PROGRAM	 := $(O)/ci-janitor
 HARNESS	 := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard tests/harness/*.c)))
-LAYERS	 := unit kernel engine swarm torture
+LAYERS	 := unit kernel engine swarm torture crash
 TEST_PROGRAMS := $(LAYERS:%=$(O)/check-%)
 
 Q	 = $(if $(V),,@)
@@ -124,6 +124,28 @@ $(TORTURERS):
 
 check-torture: $(TORTURERS)
 
+# What tests/crash runs as a job, a ci-janitor with mistakes, and the names of the system calls.
+CRASHING := $(O)/ci-janitor-crashing
+$(CRASHING): $(O)/src/main.o $(O)/tests/crash/broken/broken.o $(LIBRARY)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(HARDENING_LD) $(LDFLAGS) \
+		-Wl,--wrap=app_lock_probe,--wrap=app_lock_write_record,--wrap=lock_dir_each \
+		-o $@ $^ $(PKG_LIBS)
+
+$(O)/crash-deploy: $(O)/tests/fixture/deploy.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $^
+
+$(O)/tests/crash/syscall_names.inc: $(O)/.flags
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '#include <asm/unistd.h>' | $(CC) -dM -E - | \
+		sed -n 's/^#define __NR_\([a-z0-9_]*\) \([0-9]*\)$$/[\2] = "\1",/p' >$@
+
+$(O)/tests/crash/syscalls.o: $(O)/tests/crash/syscall_names.inc
+$(O)/tests/crash/syscalls.o: TEST_CFLAGS += -I$(O)/tests/crash
+
+check-crash: $(CRASHING) $(O)/crash-deploy
+
 .PHONY: deps deps-test check check-layers check-headers check-model demo install
 deps:
 	$(Q)tests/tools/install-deps.sh
@@ -176,3 +198,4 @@ clean:
 -include $(OBJECTS:.o=.d) $(O)/src/main.d $(HARNESS:.o=.d)
 -include $(foreach layer,$(LAYERS),$(patsubst %.c,$(O)/%.d,$(wildcard tests/$(layer)/*.c)))
 -include $(patsubst %.c,$(O)/%.d,$(wildcard tests/torture/*/*.c))
+-include $(O)/tests/crash/broken/broken.d $(O)/tests/fixture/deploy.d

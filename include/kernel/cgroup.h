@@ -13,9 +13,18 @@
 
 #include "base/error.h"
 
-/* Makes the run's group. Returns 1 with the path and an O_DIRECTORY descriptor (the caller's), 0
- * with the reason in *err where no cgroup v2 hierarchy is writable here (or the path would not fit
- * size): not an error, the run goes without. */
+/* The path that the run's group will have, to be written down before the group is made, and a
+ * descriptor of the mount (the caller's) for cgroup_make. Returns 1, or 0 with the reason in *err
+ * where no cgroup v2 hierarchy is writable here (or the path would not fit size): not an error, the
+ * run goes without. */
+int cgroup_plan(const char *run_id, char *ret_path, size_t size, int *ret_mount_fd,
+		struct error *err);
+
+/* Makes the run's group as planned. Returns 1 with an O_DIRECTORY descriptor (the caller's), or 0
+ * with the reason in *err: the run goes without. */
+int cgroup_make(int mount_fd, const char *path, int *ret_fd, struct error *err);
+
+/* Both. */
 int cgroup_create(const char *run_id, char *ret_path, size_t size, int *ret_fd, struct error *err);
 
 /* Is this path one that cgroup_create could have made for run_id: .../ci-janitor/<run_id>, with no
@@ -24,18 +33,20 @@ bool cgroup_path_is_ours(const char *path, const char *run_id);
 
 /* One killing pass. Returns the number of processes that were in the group before it (0:
  * cgroup.events says populated 0, or the group is gone: the proof that all are dead), or -1 with
- * *err. Uses cgroup.kill; where the kernel has none, signals each member through a pidfd. */
+ * *err (err->sys_errno 0: no cgroup v2 hierarchy is mounted here). Uses cgroup.kill; where the
+ * kernel has none, signals each member through a pidfd. */
 int cgroup_kill(const char *path, const char *run_id, struct error *err);
 
-/* Is nobody in the group that cgroup_create has opened? Costs less than cgroup_kill; a doubt counts
+/* Is nobody in the group that cgroup_make has opened? Costs less than cgroup_kill; a doubt counts
  * as somebody. */
 bool cgroup_is_empty(int fd);
 
-/* cgroup_remove for the group that cgroup_create has opened; closes fd. */
-void cgroup_remove_open(int fd, const char *path, const char *run_id);
+/* Removes the empty group, and ci-janitor/ above it when that is empty. -1 with *err: it is still
+ * there, and another try may help. An empty group costs little: where no hierarchy is mounted,
+ * where it may not be removed, or where the path isn't ours, it stays, and that is no error. */
+int cgroup_remove(const char *path, const char *run_id, struct error *err);
 
-/* Removes the empty group and those above it up to ci-janitor/ when empty. Errors are ignored:
- * an empty group costs nothing. */
-void cgroup_remove(const char *path, const char *run_id);
+/* The same for the group that cgroup_make has opened, at less cost; closes fd. */
+int cgroup_remove_open(int fd, const char *path, const char *run_id, struct error *err);
 
 #endif

@@ -66,13 +66,17 @@ static void remove_group(int parent_fd, const char *name, int fd, void *data)
 	(void)unlinkat(parent_fd, name, AT_REMOVEDIR);
 }
 
-/* A run may have made groups of its own below. */
-static void remove_run(int mount_fd, const char *path)
+/* A run may have made groups of its own below. -1 with errno: its group is still there. */
+static int remove_run(int mount_fd, const char *path)
 {
 	CLEANUP_FREE char *parent = parent_of(path);
+	int errnum;
 
 	cgroup_walk(mount_fd, path + 1, remove_group, NULL);
+	errnum = unlinkat(mount_fd, path + 1, AT_REMOVEDIR) && errno != ENOENT ? errno : 0;
 	(void)unlinkat(mount_fd, parent + 1, AT_REMOVEDIR);
+	errno = errnum;
+	return errnum ? -1 : 0;
 }
 
 /* Below a threaded group a new one is born "domain invalid" and takes no process. */
@@ -83,20 +87,19 @@ static bool can_be_entered(int fd)
 	return file_read_at(fd, "cgroup.type", type, sizeof(type)) > 0 && !strcmp(type, "domain\n");
 }
 
-static int make_and_open(const struct cgroup_hierarchy *hierarchy, const char *path,
-			 struct error *err)
+static int make_and_open(int mount_fd, const char *path, struct error *err)
 {
 	int fd = -1;
 
-	if (!make_group(hierarchy->fd, path))
-		fd = openat(hierarchy->fd, path + 1, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (!make_group(mount_fd, path))
+		fd = openat(mount_fd, path + 1, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to make the cgroup %s",
 				       path);
 	if (can_be_entered(fd))
 		return fd;
 	(void)close(fd);
-	remove_run(hierarchy->fd, path);
+	(void)remove_run(mount_fd, path);
 	return error_set(err, ERROR_SYSTEM, "unable to use the cgroup %s: it is not a domain",
 			 path);
 }
@@ -127,11 +130,11 @@ static char *plan_group(const struct cgroup_hierarchy *hierarchy, const char *ru
 	return NULL;
 }
 
-int cgroup_create(const char *run_id, char *ret_path, size_t size, int *ret_fd, struct error *err)
+int cgroup_plan(const char *run_id, char *ret_path, size_t size, int *ret_mount_fd,
+		struct error *err)
 {
 	CLEANUP(cgroup_hierarchy_release) struct cgroup_hierarchy hierarchy = CGROUP_HIERARCHY_NONE;
 	CLEANUP_FREE char *path = NULL;
-	int fd;
 
 	if (cgroup_hierarchy_open(&hierarchy, err))
 		return 0;
@@ -142,11 +145,31 @@ int cgroup_create(const char *run_id, char *ret_path, size_t size, int *ret_fd, 
 		error_set(err, ERROR_SYSTEM, "unable to make the cgroup %s: path too long", path);
 		return 0;
 	}
-	fd = make_and_open(&hierarchy, path, err);
+	memcpy(ret_path, path, strlen(path) + 1);
+	*ret_mount_fd = hierarchy.fd;
+	hierarchy.fd = -1;
+	return 1;
+}
+
+int cgroup_make(int mount_fd, const char *path, int *ret_fd, struct error *err)
+{
+	int fd = make_and_open(mount_fd, path, err);
+
 	if (fd < 0)
 		return 0;
-	memcpy(ret_path, path, strlen(path) + 1);
 	*ret_fd = fd;
+	return 1;
+}
+
+int cgroup_create(const char *run_id, char *ret_path, size_t size, int *ret_fd, struct error *err)
+{
+	CLEANUP_FREE char *path = xcalloc(1, size);
+	CLEANUP_CLOSE int mount_fd = -1;
+
+	if (!cgroup_plan(run_id, path, size, &mount_fd, err) ||
+	    !cgroup_make(mount_fd, path, ret_fd, err))
+		return 0;
+	memcpy(ret_path, path, strlen(path) + 1);
 	return 1;
 }
 
@@ -225,12 +248,22 @@ int cgroup_kill(const char *path, const char *run_id, struct error *err)
 	return kill_group(&hierarchy, path, fd, err);
 }
 
-void cgroup_remove(const char *path, const char *run_id)
+int cgroup_remove(const char *path, const char *run_id, struct error *err)
 {
 	CLEANUP(cgroup_hierarchy_release) struct cgroup_hierarchy hierarchy = CGROUP_HIERARCHY_NONE;
+	struct error unknown = { .kind = ERROR_NONE };
 
-	if (cgroup_path_is_ours(path, run_id) && !cgroup_hierarchy_open(&hierarchy, NULL))
-		remove_run(hierarchy.fd, path);
+	if (!cgroup_path_is_ours(path, run_id))
+		return 0;
+	if (cgroup_hierarchy_open(&hierarchy, &unknown)) {
+		if (!unknown.sys_errno)
+			return 0;
+		return error_set_errno(err, ERROR_SYSTEM, unknown.sys_errno,
+				       "unable to find the cgroup v2 hierarchy");
+	}
+	if (!remove_run(hierarchy.fd, path) || errno == EACCES || errno == EPERM || errno == EROFS)
+		return 0;
+	return error_set_errno(err, ERROR_SYSTEM, errno, "unable to remove the cgroup %s", path);
 }
 
 bool cgroup_is_empty(int fd)
@@ -239,18 +272,17 @@ bool cgroup_is_empty(int fd)
 }
 
 /* By way of "..", since looking for the mount costs more than all the rest. */
-void cgroup_remove_open(int fd, const char *path, const char *run_id)
+int cgroup_remove_open(int fd, const char *path, const char *run_id, struct error *err)
 {
 	CLEANUP_CLOSE int parent_fd = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CLEANUP_CLOSE int above_fd = -1;
 
 	(void)close(fd);
 	/* Groups that the run has made below: the long way. */
-	if (parent_fd < 0 || unlinkat(parent_fd, run_id, AT_REMOVEDIR)) {
-		cgroup_remove(path, run_id);
-		return;
-	}
+	if (parent_fd < 0 || unlinkat(parent_fd, run_id, AT_REMOVEDIR))
+		return cgroup_remove(path, run_id, err);
 	above_fd = openat(parent_fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (above_fd >= 0)
 		(void)unlinkat(above_fd, OUR_GROUP, AT_REMOVEDIR);
+	return 0;
 }

@@ -49,17 +49,30 @@ static bool parse_mount(const char *line, char **ret_root, char **ret_point)
 	return true;
 }
 
-/* -1 when another mount hides it. */
+/* The errors that mean that a mount point isn't to be reached, or not any more. */
+static bool is_out_of_reach(int errnum)
+{
+	return errnum == ENOENT || errnum == ENOTDIR || errnum == EACCES || errnum == EPERM ||
+	       errnum == ELOOP;
+}
+
+/* -1 when another mount hides it, with errno 0, or when that can't be known. */
 static int open_mount(const char *point)
 {
-	int fd = open(point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(point, O_RDONLY | O_DIRECTORY | O_CLOEXEC), errnum = 0;
 	struct statfs info;
 
-	if (fd >= 0 && (fstatfs(fd, &info) || info.f_type != CGROUP2_SUPER_MAGIC)) {
-		(void)close(fd);
-		fd = -1;
+	if (fd < 0) {
+		errno = is_out_of_reach(errno) ? 0 : errno;
+		return -1;
 	}
-	return fd;
+	if (fstatfs(fd, &info))
+		errnum = errno;
+	else if (info.f_type == CGROUP2_SUPER_MAGIC)
+		return fd;
+	(void)close(fd);
+	errno = errnum;
+	return -1;
 }
 
 static bool is_outside(const char *group)
@@ -69,8 +82,9 @@ static bool is_outside(const char *group)
 	return strstr(group, "/../") || (length >= 3 && !strcmp(group + length - 3, "/.."));
 }
 
-/* Takes the mount of the line when it is usable and better than what is there. */
-static void consider(const char *line, struct cgroup_hierarchy *best)
+/* Takes the mount of the line when it is usable and better than what is there. -1 with errno when
+ * that can't be known. */
+static int consider(const char *line, struct cgroup_hierarchy *best)
 {
 	CLEANUP_FREE char *root = NULL;
 	CLEANUP_FREE char *point = NULL;
@@ -78,29 +92,42 @@ static void consider(const char *line, struct cgroup_hierarchy *best)
 
 	/* A root with "..": the mount was made outside of our cgroup namespace. */
 	if (!parse_mount(line, &root, &point) || is_outside(root))
-		return;
+		return 0;
 	if (best->fd >= 0 && (!strcmp(best->root, "/") || strcmp(root, "/")))
-		return;
+		return 0;
 	fd = open_mount(point);
 	if (fd < 0)
-		return;
+		return errno ? -1 : 0;
 	cgroup_hierarchy_release(best);
 	best->fd = fd;
 	best->root = root;
 	root = NULL;
+	return 0;
+}
+
+/* -1 with errno: not all of the mounts were seen. */
+static int consider_all(FILE *stream, struct cgroup_hierarchy *best)
+{
+	CLEANUP_FREE char *line = NULL;
+	size_t size = 0;
+
+	while (getline(&line, &size, stream) >= 0)
+		if (consider(line, best))
+			return -1;
+	return ferror(stream) ? -1 : 0;
 }
 
 int cgroup_hierarchy_open(struct cgroup_hierarchy *ret, struct error *err)
 {
 	CLEANUP(close_stream) FILE *stream = fopen("/proc/self/mountinfo", "re");
-	CLEANUP_FREE char *line = NULL;
 	struct cgroup_hierarchy best = CGROUP_HIERARCHY_NONE;
-	size_t size = 0;
 
-	if (!stream)
-		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to list the mounts");
-	while (getline(&line, &size, stream) >= 0)
-		consider(line, &best);
+	if (!stream || consider_all(stream, &best)) {
+		(void)error_set_errno(err, ERROR_SYSTEM, errno,
+				      "unable to find the cgroup v2 hierarchy");
+		cgroup_hierarchy_release(&best);
+		return -1;
+	}
 	if (best.fd < 0)
 		return error_set(err, ERROR_SYSTEM,
 				 "unable to find a cgroup v2 hierarchy: none is mounted here");

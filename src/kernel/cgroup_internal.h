@@ -17,7 +17,8 @@ struct cgroup_hierarchy {
 
 #define CGROUP_HIERARCHY_NONE ((struct cgroup_hierarchy){ .fd = -1 })
 
-/* Prefers a mount of the whole hierarchy to one of a part. -1 with *err when there is none. */
+/* Prefers a mount of the whole hierarchy to one of a part. -1 with *err when there is none
+ * (err->sys_errno 0), or when that can't be known. */
 int cgroup_hierarchy_open(struct cgroup_hierarchy *ret, struct error *err);
 void cgroup_hierarchy_release(struct cgroup_hierarchy *hierarchy);
 

@@ -45,7 +45,8 @@ void environment_release(struct environment *environment)
 	*environment = (struct environment){ 0 };
 }
 
-static void read_whole(struct environment *environment, int fd)
+/* -1 with errno. */
+static int read_whole(struct environment *environment, int fd)
 {
 	size_t wanted = FIRST_CAPACITY;
 	ssize_t count;
@@ -56,7 +57,9 @@ static void read_whole(struct environment *environment, int fd)
 			     wanted - environment->length);
 		if (count < 0 && errno == EINTR)
 			continue;
-		if (count <= 0)
+		if (count < 0)
+			return -1;
+		if (!count)
 			break;
 		environment->length += (size_t)count;
 		if (environment->length == wanted)
@@ -64,11 +67,19 @@ static void read_whole(struct environment *environment, int fd)
 	}
 	if (environment->data)
 		environment->data[environment->length] = '\0';
+	return 0;
 }
 
-/* directory is "PID" or "PID/task/TID". False when it can't be opened, save with ESRCH, which newer
- * kernels say of a process without memory; older ones let it be opened and read as empty. */
-static bool read_of(struct environment *environment, int proc_fd, const char *directory)
+/* The process has ended, or is none of ours. */
+static bool is_no_matter(int errnum)
+{
+	return errnum == ENOENT || errnum == EACCES || errnum == EPERM;
+}
+
+/* directory is "PID" or "PID/task/TID". 1: it was read, and is perhaps empty: ESRCH is what newer
+ * kernels say of a process without memory, older ones let it be opened. 0: nobody is there whom we
+ * might look at. -1 with errno: not to be known. */
+static int read_of(struct environment *environment, int proc_fd, const char *directory)
 {
 	char path[64];
 	CLEANUP_CLOSE int fd = -1;
@@ -76,10 +87,11 @@ static bool read_of(struct environment *environment, int proc_fd, const char *di
 	environment->length = 0;
 	(void)snprintf(path, sizeof(path), "%s/environ", directory);
 	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ESRCH)
+		return 1;
 	if (fd < 0)
-		return errno == ESRCH;
-	read_whole(environment, fd);
-	return true;
+		return is_no_matter(errno) ? 0 : -1;
+	return read_whole(environment, fd) ? -1 : 1;
 }
 
 static bool read_stat(int proc_fd, const char *directory, char *ret_state,
@@ -107,7 +119,7 @@ static enum emptiness why_empty(int proc_fd, const char *directory)
 	char state;
 
 	if (!read_stat(proc_fd, directory, &state, fields))
-		return EMPTY_FOR_GOOD;
+		return errno == ENOENT || errno == ESRCH ? EMPTY_FOR_GOOD : EMPTY_IN_EXEC;
 	if (fields[FIELD_FLAGS] & FLAG_KERNEL_THREAD)
 		return EMPTY_FOR_GOOD;
 	if (fields[FIELD_THREADS] > 1)
@@ -122,46 +134,51 @@ static enum emptiness why_empty(int proc_fd, const char *directory)
 }
 
 /* A first thread that has ended takes its view of the memory along, while the others run on. */
-static void read_of_other_threads(struct environment *environment, int proc_fd, pid_t pid)
+static int read_of_other_threads(struct environment *environment, int proc_fd, pid_t pid)
 {
 	char path[64];
 	struct dirent *entry;
+	int fd, result = 0, errnum;
 	DIR *tasks;
-	int fd;
 
 	(void)snprintf(path, sizeof(path), "%d/task", (int)pid);
 	fd = openat(proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	tasks = fd < 0 ? NULL : fdopendir(fd);
 	if (!tasks) {
 		cleanup_close(&fd);
-		return;
+		return is_no_matter(errno) || errno == ESRCH ? 0 : -1;
 	}
-	while (!environment->length && (entry = readdir(tasks))) {
+	while (result >= 0 && !environment->length && (entry = readdir(tasks))) {
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		(void)snprintf(path, sizeof(path), "%d/task/%.20s", (int)pid, entry->d_name);
-		(void)read_of(environment, proc_fd, path);
+		result = read_of(environment, proc_fd, path);
 	}
+	errnum = errno;
 	(void)closedir(tasks);
+	errno = errnum;
+	return result < 0 ? -1 : 0;
 }
 
-void environment_read(struct environment *environment, int proc_fd, pid_t pid)
+int environment_read(struct environment *environment, int proc_fd, pid_t pid)
 {
 	char directory[32];
 
 	(void)snprintf(directory, sizeof(directory), "%d", (int)pid);
 	for (int look = 0; look < EXEC_LOOKS; look++) {
-		if (!read_of(environment, proc_fd, directory) || environment->length)
-			return;
+		int result = read_of(environment, proc_fd, directory);
+
+		if (result <= 0 || environment->length)
+			return result < 0 ? -1 : 0;
 		switch (why_empty(proc_fd, directory)) {
 		case EMPTY_FOR_GOOD:
-			return;
+			return 0;
 		case EMPTY_LEADER:
-			read_of_other_threads(environment, proc_fd, pid);
-			return;
+			return read_of_other_threads(environment, proc_fd, pid);
 		case EMPTY_IN_EXEC:
 			clock_sleep_ms(EXEC_PAUSE_MS);
 			break;
 		}
 	}
+	return 0;
 }

@@ -38,6 +38,7 @@ struct pass {
 	const void *spare_data;
 	pid_t denied_pid; /* the last one that could not be signalled, 0: none */
 	int denied_errno;
+	int unknown_errno; /* of the last one that could not be looked into, 0: none */
 };
 
 static void release_pass(struct pass *pass)
@@ -71,7 +72,10 @@ static struct wanted *find_marker(struct pass *pass, pid_t pid)
 	const char *entry, *end;
 	struct wanted *found = NULL;
 
-	environment_read(&pass->environment, pass->proc_fd, pid);
+	if (environment_read(&pass->environment, pass->proc_fd, pid)) {
+		pass->unknown_errno = errno;
+		return NULL;
+	}
 	if (!environment->length)
 		return NULL;
 	end = environment->data + environment->length;
@@ -204,7 +208,10 @@ static int look(struct pass *pass)
 	pass->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (pass->proc_fd < 0 || read_last_pid(pass->proc_fd, &seen) || look_at_all(pass))
 		return -1;
-	return look_at_newcomers(pass, seen);
+	if (look_at_newcomers(pass, seen))
+		return -1;
+	errno = pass->unknown_errno;
+	return pass->unknown_errno ? -1 : 0;
 }
 
 int marked_kill(const char *const *run_ids, size_t count, size_t *ret_counts, struct error *err)

@@ -14,8 +14,9 @@ struct environment {
 #define CLEANUP_ENVIRONMENT __attribute__((cleanup(environment_release)))
 
 /* Reads the environment of pid; proc_fd is /proc. Its length is 0 when the process is gone, is over
- * (a zombie, or on its way there), is a kernel thread, has none, or may not be looked into. */
-void environment_read(struct environment *environment, int proc_fd, pid_t pid);
+ * (a zombie, or on its way there), is a kernel thread, has none, or may not be looked into.
+ * -1 with errno: whether it has one can't be known. */
+int environment_read(struct environment *environment, int proc_fd, pid_t pid);
 void environment_release(struct environment *environment);
 
 #endif

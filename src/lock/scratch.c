@@ -89,12 +89,30 @@ static bool is_of_app(const char *name, const struct app_hash *hash)
 	       strspn(rest, "0123456789abcdef") == RUN_ID_LENGTH && strlen(rest) == RUN_ID_LENGTH;
 }
 
-static bool is_trusted(int base_fd, const char *name, const struct lock_trust *trust)
+/* 1, 0 (also: gone), -1 with errno. */
+static int is_trusted(int base_fd, const char *name, const struct lock_trust *trust)
 {
 	struct stat status;
 
-	return !fstatat(base_fd, name, &status, AT_SYMLINK_NOFOLLOW) &&
-	       lock_trust_uid(trust, status.st_uid);
+	if (fstatat(base_fd, name, &status, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT ? 0 : -1;
+	return lock_trust_uid(trust, status.st_uid);
+}
+
+static int remove_entry(int base_fd, const char *name, const struct lock_trust *trust,
+			int64_t deadline, size_t *count, struct error *err)
+{
+	int trusted = is_trusted(base_fd, name, trust);
+
+	if (trusted < 0)
+		return error_set_errno(err, ERROR_SYSTEM, errno,
+				       "unable to examine the scratch directory %s", name);
+	if (!trusted)
+		return 0;
+	if (remove_tree(base_fd, name, deadline, err) < 0)
+		return -1;
+	++*count;
+	return 0;
 }
 
 static void close_stream(DIR **stream)
@@ -116,12 +134,9 @@ int scratch_remove(const char *base, const struct lock_trust *trust, const struc
 		return error_set_errno(err, ERROR_SYSTEM, errno,
 				       "unable to read the scratch directory %s", base);
 	while ((errno = 0, entry = readdir(stream))) {
-		if (!is_of_app(entry->d_name, hash) || !is_trusted(fd, entry->d_name, trust))
-			continue;
-		if (remove_tree(fd, entry->d_name, deadline, err) < 0)
+		if (is_of_app(entry->d_name, hash) &&
+		    remove_entry(fd, entry->d_name, trust, deadline, count, err) < 0)
 			result = -1;
-		else
-			++*count;
 	}
 	if (errno && result == 0)
 		return error_set_errno(err, ERROR_SYSTEM, errno,

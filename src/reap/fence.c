@@ -27,24 +27,33 @@ static void fenced(struct job *job, uint32_t number)
 {
 	const struct record *record = &job->target->record;
 
-	if (record->cgroup[0])
-		cgroup_remove(record->cgroup, record->run_id);
+	if (record->cgroup[0] &&
+	    cgroup_remove(record->cgroup, record->run_id, &job->last_error) < 0) {
+		job->not_before = clock_now_ms() + FENCE_POLL_MS;
+		return;
+	}
 	job->state = JOB_LISTING;
 	job->wants_after = number;
 	job->not_before = 0;
 }
 
-/* Members of the run's cgroup before this pass, 0: proven empty; -1: not to be known. */
+/* Members of the run's cgroup before this pass, 0: proven empty; -1: not to be known, with the
+ * reason in the job's last error. */
 static int kill_group(struct job *job)
 {
 	const struct record *record = &job->target->record;
+	struct error err = { .kind = ERROR_NONE };
+	int members;
 
-	if (!record->cgroup[0])
-		return 0;
 	/* A path that this run could not have made, or no cgroup mount here: the marker decides. */
-	if (!cgroup_path_is_ours(record->cgroup, record->run_id))
+	if (!record->cgroup[0] || !cgroup_path_is_ours(record->cgroup, record->run_id))
 		return 0;
-	return cgroup_kill(record->cgroup, record->run_id, &job->last_error);
+	members = cgroup_kill(record->cgroup, record->run_id, &err);
+	if (members < 0 && !err.sys_errno)
+		return 0;
+	if (members < 0)
+		job->last_error = err;
+	return members;
 }
 
 static void pass_done(struct job *job, uint32_t number, int members, size_t marked)
@@ -55,14 +64,16 @@ static void pass_done(struct job *job, uint32_t number, int members, size_t mark
 		alive = marked;
 	if (job->result.killed < alive)
 		job->result.killed = alive;
-	if (alive == 0) {
+	if (alive == 0 && members == 0) {
 		fenced(job, number);
 		return;
 	}
+	job->not_before = clock_now_ms() + FENCE_POLL_MS;
+	if (alive == 0)
+		return;
 	(void)error_set(&job->last_error, ERROR_SYSTEM,
 			"unable to kill what still runs of the run: %zu processes are alive",
 			alive);
-	job->not_before = clock_now_ms() + FENCE_POLL_MS;
 }
 
 static bool is_due(const struct job *job, int64_t now)

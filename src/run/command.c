@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "kernel/cgroup.h"
@@ -10,35 +11,50 @@
 #include "run_internal.h"
 
 #define KILL_STEP_MS 20
+#define DROP_STEP_MS 10
+#define DROP_ATTEMPTS 20
 /* Most of the cost of a watch is its end: runs that are over so soon have none. */
 #define WATCH_AFTER_MS 1000
 #define STATUS_NOT_EXECUTABLE 126
 #define STATUS_NOT_FOUND 127
 
-static void make_cgroup(struct run *run)
+/* The mount's descriptor, or -1: no cgroup. Planned first, so that the record names the group
+ * before there is one. */
+static int plan_cgroup(struct run *run)
 {
 	struct error err = { .kind = ERROR_NONE };
 	struct record *record = &run->record;
+	int mount_fd = -1;
 
-	switch (cgroup_create(record->run_id, record->cgroup, sizeof(record->cgroup),
-			      &run->cgroup_fd, &err)) {
-	case 1:
-		break;
-	case 0:
+	if (!cgroup_plan(record->run_id, record->cgroup, sizeof(record->cgroup), &mount_fd, &err))
 		log_debug("no cgroup for this run: %s", err.message);
-		break;
-	default:
-		log_warning("no cgroup for this run: %s", err.message);
-		break;
-	}
+	return mount_fd;
 }
 
-void command_drop_cgroup(struct run *run)
+static void make_cgroup(struct run *run, int mount_fd)
 {
-	if (run->cgroup_fd < 0)
-		return;
-	cgroup_remove_open(run->cgroup_fd, run->record.cgroup, run->record.run_id);
+	struct error err = { .kind = ERROR_NONE };
+
+	if (mount_fd >= 0 && !cgroup_make(mount_fd, run->record.cgroup, &run->cgroup_fd, &err))
+		log_debug("no cgroup for this run: %s", err.message);
+}
+
+int command_drop_cgroup(struct run *run, struct error *err)
+{
+	const struct record *record = &run->record;
+	int fd = run->cgroup_fd;
+
+	if (!record->cgroup[0])
+		return 0;
 	run->cgroup_fd = -1;
+	if (fd >= 0 && cgroup_remove_open(fd, record->cgroup, record->run_id, err) == 0)
+		return 0;
+	for (int attempt = 0; attempt < DROP_ATTEMPTS; attempt++) {
+		if (cgroup_remove(record->cgroup, record->run_id, err) == 0)
+			return 0;
+		clock_sleep_ms(DROP_STEP_MS);
+	}
+	return -1;
 }
 
 static int spawn(struct run *run, struct error *err)
@@ -75,6 +91,7 @@ void command_enter(struct run *run)
 {
 	const struct run_options *options = run->options;
 	struct error err = { .kind = ERROR_NONE };
+	CLEANUP_CLOSE int mount_fd = -1;
 
 	if (options->scratch_dir &&
 	    scratch_create(options->scratch_dir, options->trust, &run->hash, run->record.run_id,
@@ -83,16 +100,16 @@ void command_enter(struct run *run)
 		return;
 	}
 	if (!options->hold)
-		make_cgroup(run);
+		mount_fd = plan_cgroup(run);
 	run->phase = run->record.phase = RUN_PHASE_RUNNING;
 	if (options->deadline_ms != CLOCK_NEVER)
 		run->record.deadline = clock_wall_seconds() + options->deadline_ms / 1000;
 	if (app_lock_write_record(&run->lock, &run->record, &err) < 0) {
-		command_drop_cgroup(run);
 		/* The scratch directory, if any, is the next sweep's. */
 		run_leave(run, run_log_error(&err), run->scratch == NULL);
 		return;
 	}
+	make_cgroup(run, mount_fd);
 	if (options->hold)
 		hold_hand_over(run);
 	if (options->hold || spawn(run, &err) == 0) {

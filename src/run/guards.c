@@ -69,7 +69,7 @@ static bool with_group(struct guard *guard, bool (*try)(struct guard *guard, int
 	}
 	result = try(guard, fd);
 	(void)close(fd);
-	cgroup_remove(path, run_id);
+	(void)cgroup_remove(path, run_id, NULL);
 	return result;
 }
 

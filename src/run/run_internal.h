@@ -100,7 +100,7 @@ void command_pass_on(struct run *run);
 void command_suspend(struct run *run);
 void command_stop(struct run *run, enum run_event event);
 void command_kill(struct run *run);
-void command_drop_cgroup(struct run *run);
+int command_drop_cgroup(struct run *run, struct error *err);
 
 /* hold.c */
 /* The lock is held and the start was clean: says so. */

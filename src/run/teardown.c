@@ -31,7 +31,8 @@ static void fail(struct run *run, const char *reason)
 	log_error("unable to clean up after %s: %s; its lockfile stays for the next sweep",
 		  run->options->app, reason);
 	run->teardown_failed = true;
-	/* The record goes on saying "teardown": that tells `release` that it was not completed. */
+	/* The record goes on saying "teardown": that tells `release` that it was not completed, and a
+	 * successor that removals may still be under way. */
 	give_up_lock(run);
 }
 
@@ -87,9 +88,10 @@ void teardown_enter(struct run *run)
 		return;
 	}
 	run->child_ended = false; /* CMD, if it was only killed just now */
-	command_drop_cgroup(run);
 	watch_end(run);
-	if (is_kept(run))
+	if (command_drop_cgroup(run, &err) < 0)
+		fail(run, err.message);
+	else if (is_kept(run))
 		keep(run);
 	else if (!run->options->teardown)
 		leave_to_sweep(run);

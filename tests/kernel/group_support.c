@@ -119,7 +119,7 @@ static void expect_gone(const struct group *group)
 void finish(const struct group *group)
 {
 	kill_to_the_end(group);
-	cgroup_remove(group->path, group->id);
+	EXPECT(cgroup_remove(group->path, group->id, NULL) == 0);
 	expect_gone(group);
 	close(group->fd);
 }

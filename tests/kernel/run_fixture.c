@@ -75,7 +75,7 @@ void lockfile_drop_cgroup(const char *dir, const char *app)
 
 	lockfile_record(dir, app, &record);
 	if (record.cgroup[0])
-		cgroup_remove(record.cgroup, record.run_id);
+		(void)cgroup_remove(record.cgroup, record.run_id, NULL);
 }
 
 struct expected_text {

@@ -89,7 +89,7 @@ IN_CHILD(a_run_from_start_to_end)
 	finish(&group);
 	/* A group that is gone is as good a proof as an empty one. */
 	EXPECT(cgroup_kill(group.path, group.id, &err) == 0);
-	cgroup_remove(group.path, group.id);
+	EXPECT(cgroup_remove(group.path, group.id, NULL) == 0);
 	EXPECT(err.kind == ERROR_NONE);
 	EXPECT(count_open_fds() == fds);
 }
@@ -128,7 +128,7 @@ IN_CHILD(forged_paths_hit_nobody)
 	EXPECT(cgroup_kill(group.path, "", &err) == -1);
 	EXPECT(cgroup_kill("/", "", &err) == -1);
 	EXPECT(cgroup_kill("/ci-janitor", "ci-janitor", &err) == -1);
-	cgroup_remove(forged, group.id);
+	EXPECT(cgroup_remove(forged, group.id, NULL) == 0);
 	EXPECT(kill(pid, 0) == 0 && is_in(pid, group.path));
 	finish(&group);
 	EXPECT(ends_soon(pid));
@@ -179,7 +179,7 @@ static int create_and_remove(void *data)
 		struct group group;
 
 		make_group(&group);
-		cgroup_remove(group.path, group.id);
+		EXPECT(cgroup_remove(group.path, group.id, NULL) == 0);
 		close(group.fd);
 	}
 	return 0;

@@ -1,0 +1,330 @@
+#include "stand_in.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "stand_in_internal.h"
+
+struct stand_in {
+	pthread_mutex_t mutex;
+	pthread_cond_t idle;
+	struct objects objects;
+	struct sockaddr_un address;
+	int listener;
+	int late_ms;
+	unsigned connections; /* whose requests are not all carried out */
+	unsigned removals;
+};
+
+struct connection {
+	struct stand_in *engine;
+	int fd;
+};
+
+struct request {
+	char method[8];
+	char path[512];
+	const char *body;
+};
+
+static void must(int condition, const char *what)
+{
+	if (condition)
+		return;
+	perror(what);
+	abort();
+}
+
+static void pause_ms(int ms)
+{
+	struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
+
+	(void)nanosleep(&time, NULL);
+}
+
+/* One whole request; 0: the peer has hung up. No pipelining: curl doesn't. */
+static int read_request(int fd, char *buffer, size_t size, struct request *ret)
+{
+	const char *end = NULL, *field;
+	size_t length = 0, body = 0;
+
+	while (!end || length < (size_t)(end - buffer) + body) {
+		ssize_t got =
+			length + 1 < size ? recv(fd, buffer + length, size - length - 1, 0) : -1;
+
+		if (got <= 0)
+			return 0;
+		length += (size_t)got;
+		buffer[length] = '\0';
+		end = strstr(buffer, "\r\n\r\n");
+		if (!end)
+			continue;
+		end += 4;
+		field = strcasestr(buffer, "\r\ncontent-length:");
+		body = field && field < end ? strtoul(field + 17, NULL, 10) : 0;
+	}
+	ret->body = end;
+	return sscanf(buffer, "%7s %511s", ret->method, ret->path) == 2;
+}
+
+static const char *reason_of(int status)
+{
+	switch (status) {
+	case 400:
+		return "rpc error: code = InvalidArgument desc = secret is in use by the service";
+	case 403:
+		return "error while removing network: it has active endpoints";
+	case 404:
+		return "not found";
+	default:
+		return "in use";
+	}
+}
+
+static char *error_body(int status)
+{
+	char *text;
+
+	if (asprintf(&text, "{\"message\":\"%s\"}", reason_of(status)) < 0)
+		abort();
+	return text;
+}
+
+static int create(struct stand_in *engine, const char *kind, const char *body, char **ret)
+{
+	json_t *order = json_loads(body, 0, NULL), *labels = json_object_get(order, "Labels");
+	const char *name = json_string_value(json_object_get(order, "Name"));
+	const char *owner = json_string_value(json_object_get(order, "Owner"));
+	const char *id = NULL;
+
+	if (name && owner)
+		id = objects_create(&engine->objects, kind, name, owner, labels);
+	if (id && asprintf(ret, "{\"Id\":\"%s\"}", id) < 0)
+		abort();
+	json_decref(order);
+	if (id)
+		return 201;
+	*ret = error_body(500);
+	return 500;
+}
+
+/* Carries the request out and returns the status and the body, which the caller frees. */
+static int execute(struct stand_in *engine, const struct request *request, char **ret)
+{
+	char kind[32] = "", id[128] = "";
+	int status = 404;
+
+	if (sscanf(request->path, "/v1.41/%31[a-z]/%127[^?]", kind, id) >= 1) {
+		if (!strcmp(request->method, "GET")) {
+			*ret = objects_json(&engine->objects, kind);
+			return 200;
+		}
+		if (!strcmp(request->method, "POST"))
+			return create(engine, kind, request->body, ret);
+		if (!strcmp(request->method, "DELETE"))
+			status = objects_remove(&engine->objects, kind, id);
+	}
+	*ret = status == 204 ? strdup("") : error_body(status);
+	return status;
+}
+
+static int send_all(int fd, const char *text, size_t length)
+{
+	for (size_t done = 0; done < length;) {
+		ssize_t sent = send(fd, text + done, length - done, MSG_NOSIGNAL);
+
+		if (sent <= 0)
+			return 0;
+		done += (size_t)sent;
+	}
+	return 1;
+}
+
+static int answer(int fd, int status, const char *headers, const char *body)
+{
+	char head[512];
+	int length;
+
+	if (status == 204)
+		length = snprintf(head, sizeof(head), "HTTP/1.1 204 No Content\r\n\r\n");
+	else
+		length = snprintf(head, sizeof(head),
+				  "HTTP/1.1 %d Status\r\n%sContent-Type: application/json\r\n"
+				  "Content-Length: %zu\r\n\r\n",
+				  status, headers, strlen(body));
+	return send_all(fd, head, (size_t)length) && send_all(fd, body, strlen(body));
+}
+
+static int serve_one(struct stand_in *engine, int fd, const struct request *request)
+{
+	char *body = NULL;
+	int status, goes_on, late = 0;
+
+	if (!strcmp(request->path, "/_ping"))
+		return answer(fd, 200,
+			      "Api-Version: 1.41\r\nSwarm: active/manager\r\n"
+			      "Server: Docker/28.5.2 (linux)\r\n",
+			      "OK");
+	pthread_mutex_lock(&engine->mutex);
+	if (!strcmp(request->method, "DELETE")) {
+		late = engine->late_ms;
+		engine->removals++;
+	}
+	if (late) {
+		pthread_mutex_unlock(&engine->mutex);
+		pause_ms(late);
+		pthread_mutex_lock(&engine->mutex);
+	}
+	status = execute(engine, request, &body);
+	pthread_mutex_unlock(&engine->mutex);
+	goes_on = answer(fd, status, "", body);
+	free(body);
+	return goes_on;
+}
+
+static void *serve(void *argument)
+{
+	struct connection *connection = argument;
+	struct stand_in *engine = connection->engine;
+	struct request request;
+	char buffer[8192];
+
+	while (read_request(connection->fd, buffer, sizeof(buffer), &request) &&
+	       serve_one(engine, connection->fd, &request))
+		;
+	close(connection->fd);
+	free(connection);
+	pthread_mutex_lock(&engine->mutex);
+	if (--engine->connections == 0)
+		pthread_cond_broadcast(&engine->idle);
+	pthread_mutex_unlock(&engine->mutex);
+	return NULL;
+}
+
+static void start_thread(void *(*function)(void *), void *argument)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+
+	must(pthread_attr_init(&attributes) == 0 &&
+		     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) == 0 &&
+		     pthread_attr_setstacksize(&attributes, 256 * 1024) == 0 &&
+		     pthread_create(&thread, &attributes, function, argument) == 0,
+	     "thread");
+	pthread_attr_destroy(&attributes);
+}
+
+static void *accept_all(void *argument)
+{
+	struct stand_in *engine = argument;
+
+	for (;;) {
+		struct connection *connection = malloc(sizeof(*connection));
+
+		must(connection != NULL, "malloc");
+		connection->engine = engine;
+		connection->fd = accept4(engine->listener, NULL, NULL, SOCK_CLOEXEC);
+		must(connection->fd >= 0, "accept");
+		pthread_mutex_lock(&engine->mutex);
+		engine->connections++;
+		pthread_mutex_unlock(&engine->mutex);
+		start_thread(serve, connection);
+	}
+	return NULL;
+}
+
+struct stand_in *stand_in_start(const char *folder)
+{
+	struct stand_in *engine = calloc(1, sizeof(*engine));
+	struct sockaddr_un *address = &engine->address;
+	sigset_t all, before;
+
+	must(engine != NULL, "calloc");
+	pthread_mutex_init(&engine->mutex, NULL);
+	pthread_cond_init(&engine->idle, NULL);
+	address->sun_family = AF_UNIX;
+	snprintf(address->sun_path, sizeof(address->sun_path), "%s/docker.sock", folder);
+	engine->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	must(engine->listener >= 0 &&
+		     bind(engine->listener, (struct sockaddr *)address, sizeof(*address)) == 0 &&
+		     listen(engine->listener, 128) == 0,
+	     "listen");
+	/* Signals are the main thread's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	start_thread(accept_all, engine);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return engine;
+}
+
+void stand_in_clear(struct stand_in *engine)
+{
+	stand_in_settle(engine);
+	pthread_mutex_lock(&engine->mutex);
+	objects_clear(&engine->objects);
+	engine->removals = 0;
+	pthread_mutex_unlock(&engine->mutex);
+}
+
+void stand_in_set_late(struct stand_in *engine, int ms)
+{
+	pthread_mutex_lock(&engine->mutex);
+	engine->late_ms = ms;
+	pthread_mutex_unlock(&engine->mutex);
+}
+
+/* What was sent may still stand in a socket, or the connection in the listener's queue: connections
+ * are accepted in turn, so one of our own comes after all of them. */
+void stand_in_settle(struct stand_in *engine)
+{
+	static const char ping[] = "GET /_ping HTTP/1.1\r\n\r\n";
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char answer[512];
+
+	must(fd >= 0 &&
+		     connect(fd, (struct sockaddr *)&engine->address, sizeof(engine->address)) ==
+			     0 &&
+		     send_all(fd, ping, sizeof(ping) - 1) &&
+		     recv(fd, answer, sizeof(answer), 0) > 0,
+	     "ping");
+	close(fd);
+	pthread_mutex_lock(&engine->mutex);
+	while (engine->connections)
+		pthread_cond_wait(&engine->idle, &engine->mutex);
+	pthread_mutex_unlock(&engine->mutex);
+}
+
+void stand_in_add(struct stand_in *engine, const char *kind, const char *name, const char *owner,
+		  const char *labels)
+{
+	json_t *object = json_loads(labels, 0, NULL);
+
+	pthread_mutex_lock(&engine->mutex);
+	must(object && objects_create(&engine->objects, kind, name, owner, object), "create");
+	pthread_mutex_unlock(&engine->mutex);
+	json_decref(object);
+}
+
+void stand_in_list(struct stand_in *engine, const char *owner, char *buffer, size_t size)
+{
+	pthread_mutex_lock(&engine->mutex);
+	objects_of(&engine->objects, owner, buffer, size);
+	pthread_mutex_unlock(&engine->mutex);
+}
+
+unsigned stand_in_removals(struct stand_in *engine)
+{
+	unsigned removals;
+
+	pthread_mutex_lock(&engine->mutex);
+	removals = engine->removals;
+	pthread_mutex_unlock(&engine->mutex);
+	return removals;
+}
