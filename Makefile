@@ -56,7 +56,7 @@ OBJECTS	 := $(SOURCES:%.c=$(O)/%.o)
 LIBRARY	 := $(O)/libci-janitor.a
 PROGRAM	 := $(O)/ci-janitor
 HARNESS	 := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard tests/harness/*.c)))
-LAYERS	 := unit kernel engine swarm torture crash
+LAYERS	 := unit manual kernel engine swarm torture crash
 TEST_PROGRAMS := $(LAYERS:%=$(O)/check-%)
 
 Q	 = $(if $(V),,@)
@@ -185,6 +185,13 @@ demo: deps-test
 install: $(PROGRAM)
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DATADIR)/doc/ci-janitor
 	$(INSTALL) -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/ci-janitor
+	$(INSTALL) -d $(DESTDIR)$(DATADIR)/bash-completion/completions \
+		$(DESTDIR)$(DATADIR)/zsh/site-functions $(DESTDIR)$(DATADIR)/fish/vendor_completions.d
+	$(INSTALL) -m 644 packaging/completions/ci-janitor.bash \
+		$(DESTDIR)$(DATADIR)/bash-completion/completions/ci-janitor
+	$(INSTALL) -m 644 packaging/completions/_ci-janitor $(DESTDIR)$(DATADIR)/zsh/site-functions
+	$(INSTALL) -m 644 packaging/completions/ci-janitor.fish \
+		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d
 	$(INSTALL) -m 644 README.md conf/ci-janitor.conf $(DESTDIR)$(DATADIR)/doc/ci-janitor
 
 .PHONY: help

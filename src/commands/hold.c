@@ -39,7 +39,7 @@ const struct option_spec hold_options_table[] = {
 	{ "log", 0, OPTION_TEXT, &given.log, "FILE",
 	  "append messages to FILE once this command has ended (default: the journal)", 0, 0, NULL },
 	{ "if-held", 0, OPTION_CHOICE, &run_arguments.if_held, "WHAT",
-	  "while another run holds APP: wait (default) or fail", 0, 0, hold_if_held_words },
+	  "what to do while another run holds APP (default: wait)", 0, 0, hold_if_held_words },
 	RUN_OPTION("deadline", 0, DURATION, deadline_ms, "D", "hold for at most D"),
 	RUN_SHARED_OPTIONS,
 	OPTIONS_END,

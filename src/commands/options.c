@@ -11,7 +11,7 @@
 
 #define LONG_ONLY 256 /* above every letter */
 #define OPTIONS_MAX 48
-#define HELP_COLUMN 30
+#define HELP_COLUMN 31
 
 struct option_set {
 	const struct option_spec *specs[OPTIONS_MAX];
@@ -191,15 +191,34 @@ int options_parse(const struct option_spec *own, const struct option_spec *share
 	return optind;
 }
 
+/* " VALUE"; of a choice all that may be said: " auto|always|never". */
+static void name_value(const struct option_spec *option, char *ret, size_t size)
+{
+	size_t length = 0;
+
+	ret[0] = '\0';
+	if (option->type != OPTION_CHOICE) {
+		if (option->value)
+			(void)snprintf(ret, size, " %s", option->value);
+		return;
+	}
+	for (size_t i = 0; option->choices[i] && length < size; i++)
+		length += (size_t)snprintf(ret + length, size - length, "%c%s", i ? '|' : ' ',
+					   option->choices[i]);
+}
+
+/* The completions of packaging/completions go by this layout: at least two blanks before the text.
+ */
 void options_help(FILE *out, const struct option_spec *table)
 {
 	for (; table->name; table++) {
-		char left[80], letter[8] = "    ";
+		char left[80], value[48], letter[8] = "    ";
+
+		name_value(table, value, sizeof(value));
 
 		if (table->letter)
 			(void)snprintf(letter, sizeof(letter), "-%c, ", table->letter);
-		(void)snprintf(left, sizeof(left), "  %s--%s%s%s", letter, table->name,
-			       table->value ? " " : "", table->value ? table->value : "");
-		(void)fprintf(out, "%-*s %s\n", HELP_COLUMN, left, table->help);
+		(void)snprintf(left, sizeof(left), "  %s--%s%s", letter, table->name, value);
+		(void)fprintf(out, "%-*s  %s\n", HELP_COLUMN, left, table->help);
 	}
 }

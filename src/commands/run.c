@@ -5,7 +5,7 @@
 
 const struct option_spec run_options_table[] = {
 	{ "if-held", 0, OPTION_CHOICE, &run_arguments.if_held, "WHAT",
-	  "while another run holds APP: wait (default), fail or skip", 0, 0, if_held_words },
+	  "what to do while another run holds APP (default: wait)", 0, 0, if_held_words },
 	RUN_OPTION("deadline", 0, DURATION, deadline_ms, "D", "stop CMD after D"),
 	RUN_OPTION("kill-grace", 0, DURATION, kill_grace_ms, "D",
 		   "between asking CMD to stop and killing it"),

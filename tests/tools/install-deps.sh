@@ -35,6 +35,8 @@ strace		strace		strace			strace			strace
 curl		curl		curl			curl			curl
 spin		spin		spin			spin			spin
 mandoc		mandoc		mandoc			mandoc			mandoc
+zsh		zsh		zsh			zsh			zsh
+fish		fish		fish			fish			fish
 python3		python3		python3			python3			python
 bash		bash		bash			bash			bash
 libc-static	libc6-dev	glibc-static		musl-dev		glibc
@@ -62,7 +64,7 @@ missing_things() { # [test]
 		pkg-config --exists "$module" 2>/dev/null || echo "$module"
 	done
 	[ "${1:-}" = test ] || return 0
-	for tool in dockerd docker iptables ip unshare nsenter setpriv strace curl bash spin mandoc python3; do
+	for tool in dockerd docker iptables ip unshare nsenter setpriv strace curl bash spin mandoc python3 zsh fish; do
 		! lacks_tool "$tool" || echo "$tool"
 	done
 	lacks_tool cc || ! lacks_static_libc || echo libc-static
