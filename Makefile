@@ -146,6 +146,18 @@ $(O)/tests/crash/syscalls.o: TEST_CFLAGS += -I$(O)/tests/crash
 
 check-crash: $(CRASHING) $(O)/crash-deploy
 
+# tests/bench/README.md. Figures are taken on an idle machine; check-bench only sees that it works.
+BENCHES	 := $(patsubst tests/bench/%.c,$(O)/bench-%,$(sort $(wildcard tests/bench/*.c)))
+$(BENCHES): $(O)/bench-%: $(O)/tests/bench/%.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $^
+
+.PHONY: bench check-bench
+bench: $(PROGRAM) $(BENCHES)
+	$(Q)tests/bench/bench.py $(O)
+check-bench: $(PROGRAM) $(BENCHES)
+	$(Q)tests/bench/bench.py $(O) --smoke --results $(O)/bench-results
+
 .PHONY: deps deps-test check check-layers check-headers check-model demo install
 deps:
 	$(Q)tests/tools/install-deps.sh
@@ -165,7 +177,7 @@ check-model:
 # Makes of their own: only after the installation does pkg-config know the flags.
 check: deps-test
 	$(Q)$(MAKE) --no-print-directory check-layers check-headers check-model
-	$(Q)set -e; for layer in $(LAYERS); do $(MAKE) --no-print-directory check-$$layer; done
+	$(Q)set -e; for layer in $(LAYERS) bench; do $(MAKE) --no-print-directory check-$$layer; done
 
 # By hand: Debian's engines, from systems that debootstrap makes; README=1 puts the table there.
 .PHONY: check-engines

@@ -13,6 +13,7 @@
  *	circleci	circleci.com/docs/reference/variables
  */
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -107,9 +108,27 @@ static void host_name(char *ret, size_t size)
 	ret[size - 1] = '\0';
 }
 
+static void close_stream(FILE **stream)
+{
+	if (*stream)
+		(void)fclose(*stream);
+}
+
+/* The file first: asking all of NSS costs a fifth of what a whole short run does. */
+static const struct passwd *find_user(uid_t uid)
+{
+	CLEANUP(close_stream) FILE *stream = fopen("/etc/passwd", "re");
+	const struct passwd *user = NULL;
+
+	while (stream && (user = fgetpwent(stream)))
+		if (user->pw_uid == uid)
+			return user;
+	return getpwuid(uid);
+}
+
 static char *person_id(pid_t pid)
 {
-	const struct passwd *user = getpwuid(getuid());
+	const struct passwd *user = find_user(getuid());
 	char host[65];
 
 	host_name(host, sizeof(host));

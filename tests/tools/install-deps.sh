@@ -38,6 +38,7 @@ mandoc		mandoc		mandoc			mandoc			mandoc
 zsh		zsh		zsh			zsh			zsh
 fish		fish		fish			fish			fish
 python3		python3		python3			python3			python
+valgrind	valgrind	valgrind		valgrind		valgrind
 bash		bash		bash			bash			bash
 libc-static	libc6-dev	glibc-static		musl-dev		glibc
 '
@@ -64,7 +65,8 @@ missing_things() { # [test]
 		pkg-config --exists "$module" 2>/dev/null || echo "$module"
 	done
 	[ "${1:-}" = test ] || return 0
-	for tool in dockerd docker iptables ip unshare nsenter setpriv strace curl bash spin mandoc python3 zsh fish; do
+	for tool in dockerd docker iptables ip unshare nsenter setpriv strace curl bash spin mandoc python3 zsh fish \
+		valgrind; do
 		! lacks_tool "$tool" || echo "$tool"
 	done
 	lacks_tool cc || ! lacks_static_libc || echo libc-static
