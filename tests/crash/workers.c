@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -137,24 +139,56 @@ static void be_worker(const struct work *work, const char *folder, const char *g
 	_exit(0);
 }
 
-/* Between the test and the worker: a process enters a new pid namespace only by a fork. */
+static int remove_if_group(const char *path, const struct stat *status, int type, struct FTW *at)
+{
+	(void)status;
+	(void)at;
+	if (type == FTW_DP)
+		(void)rmdir(path);
+	return 0;
+}
+
+/* The group, and those that a round which was cut off has made below it. */
+static void remove_groups(const char *group)
+{
+	for (int i = 0; *group && i < 1000 && access(group, F_OK) == 0; i++) {
+		(void)nftw(group, remove_if_group, 8, FTW_DEPTH | FTW_PHYS);
+		(void)poll(NULL, 0, 1);
+	}
+}
+
+static volatile sig_atomic_t told_to_end;
+
+static void note_end(int signal_number)
+{
+	(void)signal_number;
+	told_to_end = 1;
+}
+
+/* Between the test and the worker: a process enters a new pid namespace only by a fork. It ends when
+ * the test does, and takes the worker and its cgroup along. */
 static void hold_worker(const struct work *work, const char *folder, int number)
 {
+	struct sigaction action = { .sa_handler = note_end };
 	char group[256];
 	int status = -1;
 	pid_t pid;
 
-	must(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "prctl");
+	must(sigaction(SIGTERM, &action, NULL) == 0 && prctl(PR_SET_PDEATHSIG, SIGTERM) == 0,
+	     "prctl");
 	make_group(group, sizeof(group), number);
 	must(unshare(CLONE_NEWPID | CLONE_NEWNS) == 0, "unshare");
 	pid = fork();
 	must(pid >= 0, "fork");
 	if (pid == 0)
 		be_worker(work, folder, group);
-	while (waitpid(pid, &status, 0) < 0)
-		must(errno == EINTR, "waitpid");
-	for (int i = 0; *group && i < 1000 && rmdir(group) < 0 && errno == EBUSY; i++)
-		usleep(1000);
+	while (waitpid(pid, &status, told_to_end ? 0 : WNOHANG) <= 0) {
+		if (told_to_end)
+			(void)kill(pid, SIGKILL);
+		else
+			(void)poll(NULL, 0, 50);
+	}
+	remove_groups(group);
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 }
 
