@@ -190,6 +190,11 @@ ROUNDS	 ?= 500
 check-rounds: $(O)/check-swarm $(PROGRAM)
 	$(Q)ROUNDS=$(ROUNDS) SEED=$(SEED) $(O)/check-swarm swarm_rounds
 
+# By hand: how long sweeps take, as tests/swarm/README.md states it.
+.PHONY: check-figures
+check-figures: $(PROGRAM)
+	$(Q)tests/swarm/figures.sh $(O)
+
 demo: deps-test
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)CC='$(CC)' tests/demo.sh $(PROGRAM)

@@ -93,7 +93,7 @@ static void give_up_lock(struct reaper *reaper, struct job *job)
 
 /* What a dead run had to itself in the file system goes last, like the lockfile. */
 static void remove_scratch(const struct reaper *reaper, const struct job *job,
-			 struct app_result *result)
+			   struct app_result *result)
 {
 	struct error err = { .kind = ERROR_NONE };
 

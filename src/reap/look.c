@@ -13,6 +13,8 @@
 #define LOOK_RETRY_MS 100
 #define NAMES_MAX 256 /* in one filter: the request line must stay well below 1 MiB */
 #define ROLE_PATIENCE_MS 3000
+#define REST_FACTOR 6
+#define REST_MAX_MS 1000
 
 enum look_step { STEP_ROLE, STEP_SERVICES, STEP_REST, STEP_TASKS, STEP_END };
 
@@ -189,6 +191,15 @@ static void pass_on_error(struct reaper *reaper)
 	}
 }
 
+/* A listing of everything costs the engine what removals could use. */
+static int64_t rest_until(const struct look *look)
+{
+	int64_t now = clock_now_ms();
+	int64_t rest = REST_FACTOR * (now - look->began_at);
+
+	return now + (rest < REST_MAX_MS ? rest : REST_MAX_MS);
+}
+
 static void look_end(struct reaper *reaper)
 {
 	struct look *look = &reaper->look;
@@ -202,6 +213,8 @@ static void look_end(struct reaper *reaper)
 		plan_apply(reaper, look);
 		look->not_before = 0;
 	}
+	if (look->scope == LOOK_WORLD)
+		look->world_rests_until = rest_until(look);
 	resource_list_release(&look->found);
 }
 
@@ -228,6 +241,15 @@ static bool is_wanted(const struct reaper *reaper, enum job_state state, int64_t
 	return false;
 }
 
+/* Does any app have something to remove yet? */
+static bool is_at_work(const struct reaper *reaper)
+{
+	for (size_t i = 0; i < reaper->job_count; i++)
+		if (reaper->jobs[i].state == JOB_READY || reaper->jobs[i].state == JOB_REMOVING)
+			return true;
+	return false;
+}
+
 void look_start_if_wanted(struct reaper *reaper)
 {
 	struct look *look = &reaper->look;
@@ -237,7 +259,8 @@ void look_start_if_wanted(struct reaper *reaper)
 	if (look->running || look->not_before > now)
 		return;
 	barrier = is_wanted(reaper, JOB_BARRIER, now);
-	world = is_wanted(reaper, JOB_LISTING, now);
+	world = is_wanted(reaper, JOB_LISTING, now) &&
+		(now >= look->world_rests_until || !is_at_work(reaper));
 	if (!barrier && !world)
 		return;
 	/* In turns, so that neither starves the other. */

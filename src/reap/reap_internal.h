@@ -75,6 +75,7 @@ struct look {
 	size_t in_flight;
 	int64_t began_at;
 	int64_t not_before;
+	int64_t world_rests_until; /* as long as any app is worked on */
 	uint32_t number;
 	struct resource_list found;
 	struct error error;

@@ -94,7 +94,8 @@ static void connect_if_needed(struct reaper *reaper)
 			job_finish(reaper, &reaper->jobs[i], &reaper->connect_error);
 }
 
-/* Apps wait for a place so that one is worked off after the other; slow ones don't count. */
+/* Apps wait for a place so that one is worked off after the other. Those that are slow or wait at
+ * the barrier leave theirs to another. */
 static void start_ready(struct reaper *reaper)
 {
 	int64_t now = clock_now_ms();
@@ -103,8 +104,7 @@ static void start_ready(struct reaper *reaper)
 	for (size_t i = 0; i < reaper->job_count; i++) {
 		const struct job *job = &reaper->jobs[i];
 
-		busy += (job->state == JOB_REMOVING || job->state == JOB_BARRIER) &&
-			now - job->slot_since < SLOW_AFTER_MS;
+		busy += job->state == JOB_REMOVING && now - job->slot_since < SLOW_AFTER_MS;
 	}
 	for (size_t i = 0; i < reaper->job_count; i++) {
 		struct job *job = &reaper->jobs[i];
