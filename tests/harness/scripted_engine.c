@@ -103,6 +103,7 @@ static struct step note_request(struct scripted_engine *engine, const char *requ
 
 	pthread_mutex_lock(&engine->mutex);
 	engine->counts.requests++;
+	engine->counts.removals += !strncmp(request, "DELETE ", 7);
 	engine->at_once++;
 	if (engine->at_once > engine->counts.most_at_once)
 		engine->counts.most_at_once = engine->at_once;
@@ -124,12 +125,14 @@ static int play(struct connection *connection, const struct step *step)
 	connection->engine->at_once--;
 	pthread_mutex_unlock(&connection->engine->mutex);
 	for (size_t done = 0; goes_on && done < step->length;) {
-		ssize_t sent = send(connection->fd, step->answer + done, step->length - done,
-				    MSG_NOSIGNAL);
+		size_t rest = step->end == SCRIPTED_DRIP ? 1 : step->length - done;
+		ssize_t sent = send(connection->fd, step->answer + done, rest, MSG_NOSIGNAL);
 
 		if (sent <= 0)
 			return 0;
 		done += (size_t)sent;
+		if (step->end == SCRIPTED_DRIP)
+			goes_on = pause_for(connection->engine, 10);
 	}
 	if (goes_on && step->end == SCRIPTED_HANG)
 		(void)pause_for(connection->engine, -1);

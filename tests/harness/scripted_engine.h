@@ -14,6 +14,7 @@ enum scripted_end {
 	SCRIPTED_KEEP,	  /* waits for the next request */
 	SCRIPTED_HANG_UP, /* after the answer, or instead of one */
 	SCRIPTED_HANG,	  /* stays silent until the end */
+	SCRIPTED_DRIP,	  /* the answer goes out byte by byte, one every 10 ms */
 };
 
 struct scripted_engine;
@@ -40,6 +41,7 @@ void scripted_empty(struct scripted_engine *engine);
 struct scripted_counts {
 	int connections;
 	int requests;
+	int removals; /* those with DELETE */
 	int most_at_once; /* requests being answered at the same moment */
 };
 struct scripted_counts scripted_counts(struct scripted_engine *engine);
