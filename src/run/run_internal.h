@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/signalfd.h>
 #include <sys/types.h>
+#include <termios.h>
 
 #include "kernel/child.h"
 #include "kernel/signals.h"
@@ -43,6 +44,8 @@ struct run {
 	pid_t parent;
 	int parent_fd;
 	bool parent_gone;
+	struct termios settings; /* of the terminal, as they were */
+	bool has_settings;
 	bool has_terminal;	/* job control: CMD stays in our process group */
 	bool only_our_children; /* we were started without any: every child is of this run */
 
@@ -59,7 +62,7 @@ struct run {
 	int cgroup_fd;
 	char *scratch; /* owned: CMD's private directory, NULL: none */
 	bool lockfile_changed;
-	int watch_fd; /* inotify on the lockfile; -1: not watched */
+	int watch_fd;	 /* inotify on the lockfile; -1: not watched */
 	int handover_fd; /* hold: until whoever started us has taken note, then -1 */
 	pid_t asking;	 /* hold: the top of the marked tree that asked for the release, 0: none */
 	int asking_fd;	 /* its pidfd */
@@ -116,6 +119,11 @@ size_t hold_kill_members(struct run *run, struct error *err);
 void members_signal(const struct run *run, int signal_number);
 /* One SIGKILL to each of them. Returns how many may still be there; 0 is the proof of none. */
 size_t members_kill(struct run *run, struct error *err);
+
+/* terminal.c */
+void terminal_look(struct run *run);
+/* After a CMD that was killed, perhaps in the middle of a password. */
+void terminal_restore(const struct run *run);
 
 /* watch.c */
 /* Begins to watch whether the lockfile keeps its name. */

@@ -1,14 +1,12 @@
 #include "run/supervisor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "kernel/process.h"
@@ -87,13 +85,6 @@ static int guard(struct run *run, struct error *err)
 	run->only_our_children =
 		waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD;
 	return 0;
-}
-
-static bool have_terminal(void)
-{
-	CLEANUP_CLOSE int fd = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY);
-
-	return fd >= 0;
 }
 
 static void copy_text(char *ret, size_t size, const char *text)
@@ -219,7 +210,7 @@ int supervisor_run(const struct run_options *options)
 		run.status = run_log_error(&err);
 		run.phase = RUN_PHASE_RELEASED;
 	}
-	run.has_terminal = have_terminal();
+	terminal_look(&run);
 	run.hash = app_hash_of(options->app);
 	run.waiting.run_limit = clock_deadline(options->wait_ms);
 	describe(&run);

@@ -88,6 +88,8 @@ void teardown_enter(struct run *run)
 		return;
 	}
 	run->child_ended = false; /* CMD, if it was only killed just now */
+	if (run->told || run->command_status > 128)
+		terminal_restore(run);
 	watch_end(run);
 	if (command_drop_cgroup(run, &err) < 0)
 		fail(run, err.message);

@@ -193,7 +193,69 @@ static void a_terminal_that_hangs_up(void)
 	waitpid(terminal.shell, NULL, 0);
 }
 
+static bool echoes(const struct terminal *terminal)
+{
+	struct termios settings;
+
+	CHECK_NUMBER(tcgetattr(terminal->master, &settings), 0);
+	return settings.c_lflag & ECHO;
+}
+
+#define ASK "stty -echo </dev/tty; echo ready >>%s/report; read word </dev/tty; "
+
+static void a_password_is_read_unseen(void)
+{
+	const char *dir = temp_dir();
+	struct terminal terminal;
+	char script[2048], seen[256];
+	ssize_t length;
+
+	snprintf(script, sizeof(script),
+		 ASK "stty echo </dev/tty; test \"$word\" = xyzzy && exit 9", dir);
+	terminal_start(&terminal, dir, script);
+	CU_ASSERT(wait_for_report(&terminal, "ready"));
+	for (const char *key = "xyzzy\n"; *key; key++)
+		type(&terminal, *key);
+	CU_ASSERT(wait_for_report(&terminal, "ended"));
+	CU_ASSERT(strstr(report(&terminal), "ended 9") != NULL);
+	CU_ASSERT(echoes(&terminal));
+	fcntl(terminal.master, F_SETFL, O_NONBLOCK);
+	length = read(terminal.master, seen, sizeof(seen) - 1);
+	seen[length > 0 ? length : 0] = '\0';
+	CU_ASSERT(strstr(seen, "xyzzy") == NULL);
+	terminal_end(&terminal);
+}
+
+/* A shell wouldn't put it right: we end by exit. */
+static void killed_in_a_password(void)
+{
+	static const int keys[] = { 0, 3 };
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *dir = temp_dir();
+		struct terminal terminal;
+		struct record record;
+		char script[2048];
+
+		snprintf(script, sizeof(script), ASK, dir);
+		terminal_start(&terminal, dir, script);
+		CU_ASSERT(wait_for_report(&terminal, "ready"));
+		CU_ASSERT(!echoes(&terminal));
+		lockfile_record(dir, "shop", &record);
+		CU_ASSERT_FATAL(record.pid > 0);
+		if (keys[i])
+			type(&terminal, (char)keys[i]);
+		else
+			kill(record.pid, SIGTERM);
+		CU_ASSERT(wait_for_report(&terminal, keys[i] ? "ended 130" : "ended 143"));
+		CU_ASSERT(echoes(&terminal));
+		terminal_end(&terminal);
+	}
+}
+
 static struct test tests[] = {
+	{ "a password is read unseen", a_password_is_read_unseen },
+	{ "killed while it reads a password: the terminal echoes again", killed_in_a_password },
 	{ "^C reaches the command once", interrupt_reaches_the_command_once },
 	{ "^Z stops the job, and it goes on", the_job_stops_and_goes_on },
 	{ "a terminal that hangs up ends the run", a_terminal_that_hangs_up },
