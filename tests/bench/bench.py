@@ -16,6 +16,7 @@ import tempfile
 import time
 
 import charts
+import engine
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -215,7 +216,7 @@ def handover(bench):
 
 
 SECTIONS = {"sweep-held": sweep_held, "growth": growth, "sweep-empty": sweep_empty,
-            "run": run_true, "handover": handover}
+            "run": run_true, "handover": handover, "engine": engine.sections}
 
 
 def machine():
