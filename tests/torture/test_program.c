@@ -40,6 +40,16 @@ static void looks_disturb_nobody(void)
 	CU_ASSERT(number_before(result.output, " sweeps") > 10);
 }
 
+static void everybody_gets_his_turn(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	run_command(&result, TORTURE PROGRAM " --crowd --seconds 8");
+	printf("\n\t%s%s", result.output, result.errors);
+	CHECK_NUMBER(result.status, 0);
+	CU_ASSERT(number_before(result.output, " commands started") > 10);
+}
+
 static void is_found(const char *mistake)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
@@ -64,6 +74,7 @@ static void no_lock(void)
 static struct test tests[] = {
 	{ "no violation, whoever is killed", no_violation },
 	{ "looks and sweeps never make a free lock look held", looks_disturb_nobody },
+	{ "runs that wait for each other all get their turn", everybody_gets_his_turn },
 	{ "found: the identity check off", identity_check_off },
 	{ "found: no lock at all", no_lock },
 	{ NULL, NULL },

@@ -2,13 +2,14 @@
  * The program itself, with its supervisors, engine children, commands and janitors killed, stopped
  * and continued at any moment.
  *
- *	torture-program --program PATH --command PATH [--seconds N] [--seed N] [--looks]
+ *	torture-program --program PATH --command PATH [--seconds N] [--seed N] [--looks | --crowd]
  *
  * The oracle is the engine (engine.h). Afterwards all are killed, and one `ci-janitor sweep` must
  * leave neither an object nor a lockfile. Exit status 0, or 3 after a violation.
  *
  * --looks: nobody is killed; one run of an app comes after the other with --if-held=fail, beside
  * looks and sweeps, and none may be told that the lock is held.
+ * --crowd: nobody is killed, many runs wait for each other, and each of them gets its turn.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -52,7 +53,7 @@ struct driver {
 	char locks[128], socket[128], host[160];
 	uint64_t seed, random;
 	int64_t seconds, began;
-	bool looks;
+	bool looks, crowd;
 	struct engine_memory *memory; /* the engine's too */
 	pid_t engine;
 	struct process_slot slots[SLOTS_USED];
@@ -166,7 +167,7 @@ static void fill_slot(struct driver *driver, int slot)
 		at->pid = start_run(driver, slot - (SLOTS_USED - ENGINE_APPS), true);
 	else if (at->runs)
 		at->pid = start_run(driver, (int)random_below(&driver->random, ENGINE_APPS),
-				    random_below(&driver->random, 4) == 0);
+				    !driver->crowd && random_below(&driver->random, 4) == 0);
 	else if (slot == 0 || (driver->looks && slot < 3))
 		at->pid = start_look(driver);
 	else if (slot < 4)
@@ -186,9 +187,9 @@ static void judge_end(struct driver *driver, const struct process_slot *slot, in
 	if (!WIFEXITED(status))
 		return;
 	driver->waited_busy += slot->runs && WEXITSTATUS(status) == STATUS_HELD;
-	if (!driver->looks || !slot->runs)
+	if (!(driver->looks || driver->crowd) || !slot->runs)
 		return;
-	if (WEXITSTATUS(status) == STATUS_HELD)
+	if (driver->looks && WEXITSTATUS(status) == STATUS_HELD)
 		oracle_blame(oracle, VIOLATION_LOOK, "run %d was told that a free lock is held",
 			     (int)slot->pid);
 	else if (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != 3)
@@ -324,7 +325,7 @@ static void torture(struct driver *driver)
 		replace_ended(driver);
 		now = now_ms();
 		continue_due(driver, now);
-		if (!driver->looks)
+		if (!driver->looks && !driver->crowd)
 			hurt_somebody(driver);
 	}
 }
@@ -402,6 +403,7 @@ static void parse(struct driver *driver, int argc, char **argv)
 		{ "seconds", required_argument, NULL, 's' },
 		{ "seed", required_argument, NULL, 'r' },
 		{ "looks", no_argument, NULL, 'l' },
+		{ "crowd", no_argument, NULL, 'w' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int option;
@@ -417,6 +419,8 @@ static void parse(struct driver *driver, int argc, char **argv)
 			driver->seed = strtoull(optarg, NULL, 10);
 		else if (option == 'l')
 			driver->looks = true;
+		else if (option == 'w')
+			driver->crowd = true;
 		else
 			exit(64);
 	}
