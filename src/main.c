@@ -20,7 +20,8 @@ static int open_standard_streams(void)
 		if (fd <= STDERR_FILENO && fcntl(fd, F_SETFD, 0) < 0)
 			return -1;
 	} while (fd <= STDERR_FILENO);
-	return close(fd);
+	(void)close(fd);
+	return 0;
 }
 
 static const char *next_command(const void *data, size_t index)
@@ -103,8 +104,10 @@ int main(int argc, char **argv)
 	char **operands = NULL;
 	int status;
 
-	if (open_standard_streams() < 0)
+	if (open_standard_streams() < 0) {
+		log_error("unable to open /dev/null: %m");
 		return error_exit_status(ERROR_SYSTEM);
+	}
 	status = parse(argc, argv, &command, &operands, &err);
 	if (global_options.quiet)
 		log_set_level(LOG_LEVEL_ERROR);

@@ -93,9 +93,14 @@ void app_lock_release(struct app_lock *lock);
 int app_lock_write_record(const struct app_lock *lock, const struct record *record,
 			  struct error *err);
 
-/* Reads the record; never fails: what can't be read is !known. A record that names an app which
- * doesn't hash to the lockfile's name is !known too. */
+/* Reads the record. Torn or hostile text is !known, and so is a record that names an app which
+ * doesn't hash to the lockfile's name. For those who show it only: a file that can't be read is
+ * !known too. */
 void app_lock_read_record(int fd, const struct app_hash *hash, struct record *ret);
+
+/* The same for those who reap by it: without the record they would take a run for one that left no
+ * processes and asked for nothing to be kept. -1 with *err: the file can't be read. */
+int app_lock_need_record(const struct app_lock *lock, struct record *ret, struct error *err);
 
 /* What record_kept_for asks for: this machine's clocks and the file's time stamp. */
 void app_lock_read_clocks(int fd, const struct record *record, struct record_clocks *ret);

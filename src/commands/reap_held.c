@@ -61,11 +61,9 @@ static int prepare(const struct lock_dir *dir, const char *app, struct reap_targ
 	if (adopt(dir, app, ret, err) < 0)
 		return -1;
 	/* What stands in a lockfile that the run has made is its own record, not a dead one's. */
-	if (!ret->created) {
-		app_lock_read_record(ret->lock.fd, &ret->lock.hash, &ret->record);
+	if (!ret->created && app_lock_need_record(&ret->lock, &ret->record, err) == 0)
 		return 0;
-	}
-	if (janitor_check_deleted_holder(dir, ret, err) == 0)
+	if (ret->created && janitor_check_deleted_holder(dir, ret, err) == 0)
 		return 0;
 	app_lock_release(&ret->lock);
 	return -1;

@@ -126,7 +126,8 @@ int app_lock_write_record(const struct app_lock *lock, const struct record *reco
 	return 0;
 }
 
-void app_lock_read_record(int fd, const struct app_hash *hash, struct record *ret)
+/* -1 with errno: not read, and *ret is !known. */
+static int read_record(int fd, const struct app_hash *hash, struct record *ret)
 {
 	char text[RECORD_FILE_SIZE + 1];
 	ssize_t length = file_pread_start(fd, text, sizeof(text));
@@ -141,6 +142,23 @@ void app_lock_read_record(int fd, const struct app_hash *hash, struct record *re
 			record = (struct record){ 0 };
 	}
 	*ret = record;
+	return length < 0 ? -1 : 0;
+}
+
+void app_lock_read_record(int fd, const struct app_hash *hash, struct record *ret)
+{
+	(void)read_record(fd, hash, ret);
+}
+
+int app_lock_need_record(const struct app_lock *lock, struct record *ret, struct error *err)
+{
+	struct record record;
+
+	if (read_record(lock->fd, &lock->hash, &record))
+		return error_set_errno(err, ERROR_SYSTEM, errno,
+				       "unable to read the record of lockfile %s", lock->hash.hex);
+	*ret = record;
+	return 0;
 }
 
 /* The pid that has the byte, 0 when the kernel doesn't say; -1: nobody. */

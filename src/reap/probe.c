@@ -52,9 +52,23 @@ static bool is_kept(const struct sweep_options *options, const struct reap_targe
 	return true;
 }
 
-static bool take_target(const struct sweep_options *options, struct reap_target *target)
+static void say_unusable(struct reaper *reaper, const struct app_hash *hash,
+			 const struct error *err)
 {
-	app_lock_read_record(target->lock.fd, &target->lock.hash, &target->record);
+	reaper->result->unusable++;
+	say(reaper->options, hash, APP_LEFT, NULL, err);
+}
+
+static bool take_target(struct reaper *reaper, struct reap_target *target)
+{
+	const struct sweep_options *options = reaper->options;
+	struct error err = { .kind = ERROR_NONE };
+
+	if (app_lock_need_record(&target->lock, &target->record, &err) < 0) {
+		say_unusable(reaper, &target->lock.hash, &err);
+		app_lock_release(&target->lock);
+		return false;
+	}
 	if (target->record.known)
 		(void)snprintf(target->app, sizeof(target->app), "%s", target->record.app);
 	if (target->app[0] && word_list_matches(&options->settings->app_protect, target->app))
@@ -75,7 +89,7 @@ bool probe_lockfile(struct reaper *reaper, const struct app_hash *hash, struct r
 	result->locks++;
 	switch (app_lock_probe(reaper->dir, hash, &target->lock, &err)) {
 	case LOCK_FREE:
-		return take_target(options, target);
+		return take_target(reaper, target);
 	case LOCK_HELD:
 		result->live++;
 		say_held(reaper->dir, options, hash);
@@ -85,8 +99,7 @@ bool probe_lockfile(struct reaper *reaper, const struct app_hash *hash, struct r
 		result->locks--;
 		return false;
 	default:
-		result->unusable++;
-		say(options, hash, APP_LEFT, NULL, &err);
+		say_unusable(reaper, hash, &err);
 		return false;
 	}
 }

@@ -219,7 +219,7 @@ bool scenario_play(struct world *world, enum scenario scenario, const char *prog
 		abort();
 	if (scenarios[scenario].dead)
 		leave_a_dead_one(world);
-	world->group_may_stay = fault->what == TRACE_FAIL && fault->errnum == EACCES;
+	world->denied = fault->what == TRACE_FAIL && fault->errnum == EACCES;
 	stand_in_set_late(world->engine, scenarios[scenario].late ? LATE_MS : 0);
 	interrupted(&arguments, world, scenario, program);
 	trace_run(arguments.items, fault, ROUND_MS, &result, calls);

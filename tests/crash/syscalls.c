@@ -16,8 +16,8 @@ const char *syscall_name(int number)
 
 bool syscall_is_of_memory(int number)
 {
-	static const int numbers[] = { SYS_mmap,       SYS_munmap, SYS_mprotect, SYS_brk,
-				       SYS_arch_prctl, SYS_rseq,   SYS_pread64 };
+	static const int numbers[] = { SYS_mmap, SYS_munmap,	 SYS_mprotect,
+				       SYS_brk,	 SYS_arch_prctl, SYS_rseq };
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (numbers[i] == number)

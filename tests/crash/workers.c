@@ -165,8 +165,8 @@ static void note_end(int signal_number)
 	told_to_end = 1;
 }
 
-/* Between the test and the worker: a process enters a new pid namespace only by a fork. It ends when
- * the test does, and takes the worker and its cgroup along. */
+/* Between the test and the worker: a process enters a new pid namespace only by a fork. It ends
+ * when the test does, and takes the worker and its cgroup along. */
 static void hold_worker(const struct work *work, const char *folder, int number)
 {
 	struct sigaction action = { .sa_handler = note_end };

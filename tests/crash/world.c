@@ -255,9 +255,9 @@ void world_check_not_forgotten(struct world *world)
 		return;
 	if (*world_objects(world, objects, sizeof(objects)))
 		world_problem(world, "forgotten: %s", objects);
-	if (!wait_for_children(GONE_MS))
+	if (!wait_for_children(world->denied ? 0 : GONE_MS) && !world->denied)
 		world_problem(world, "forgotten: processes");
-	if (clear_groups(world) && !world->group_may_stay)
+	if (clear_groups(world) && !world->denied)
 		world_problem(world, "forgotten: a cgroup");
 	if (clear_scratch(world))
 		world_problem(world, "forgotten: a scratch directory");
@@ -285,9 +285,9 @@ void world_check_clean(struct world *world, const char *when)
 	if (*world_objects(world, objects, sizeof(objects)))
 		world_problem(world, "%s, left: %s", when, objects);
 	check_lock_dir(world, when);
-	if (!wait_for_children(GONE_MS))
+	if (!wait_for_children(world->denied ? 0 : GONE_MS) && !world->denied)
 		world_problem(world, "%s, left: processes", when);
-	if (clear_groups(world) && !world->group_may_stay)
+	if (clear_groups(world) && !world->denied)
 		world_problem(world, "%s, left: a cgroup", when);
 	if (clear_scratch(world))
 		world_problem(world, "%s, left: a scratch directory", when);

@@ -31,7 +31,7 @@ struct world {
 	char lockfile[256]; /* shop's */
 	int neighbours[2];
 	char alive[4][1024]; /* what of the others was there when the round began */
-	bool group_may_stay;
+	bool denied; /* a call was: what may not be looked at may stay, as for any other user */
 	char problems[PROBLEMS_SIZE];
 	size_t problems_length;
 };
