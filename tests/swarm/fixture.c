@@ -179,6 +179,19 @@ int swarm_make_worker(void)
 	return result.status;
 }
 
+/* Between the two the engine is started anew: the end of leaving (Docker 20.10) may come after the
+ * new beginning, and then no overlay network can be made any more. */
+int swarm_anew(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	run_command(&result, "docker swarm leave --force");
+	if (swarm_engine("stop-engine") || swarm_engine("boot-engine"))
+		return -1;
+	return run_command(&result, "docker swarm init --advertise-addr 127.0.0.1"
+				    " --listen-addr 127.0.0.1:2377");
+}
+
 const char *swarm_image(void)
 {
 	return image;
@@ -361,32 +374,4 @@ bool swarm_dead_run_of(const char *app, const char *options, const char *what)
 	if (!ready)
 		fprintf(stderr, "\nrun of %s: %s\n", app, result.errors);
 	return ready;
-}
-
-bool has_line(const char *text, const char *line)
-{
-	size_t length = strlen(line);
-
-	for (const char *at = text; (at = strstr(at, line)); at++)
-		if ((at == text || at[-1] == '\n') && (at[length] == '\n' || !at[length]))
-			return true;
-	return false;
-}
-
-void swarm_check_objects(const char *prefix, const char *expected, const char *file, unsigned line)
-{
-	char what[256];
-	char *objects = swarm_objects(prefix);
-
-	snprintf(what, sizeof(what), "objects of %s", *prefix ? prefix : "all");
-	check_text(objects, expected, what, file, line);
-	free(objects);
-}
-
-void swarm_check_status(const struct command_result *result, int expected, const char *file,
-			unsigned line)
-{
-	check_number(result->status, expected, "exit status", file, line);
-	if (result->status != expected)
-		fprintf(stderr, "\nstdout: %s\nstderr: %s\n", result->output, result->errors);
 }

@@ -41,6 +41,9 @@ void swarm_back_to_first(void);
 /* The second joins the first's new swarm as a worker. */
 int swarm_make_worker(void);
 
+/* The engine leaves its swarm, if any, and makes a new one. */
+int swarm_anew(void);
+
 /* `engine.sh VERB`: "kill-engine", "start-engine", ... Returns its status. */
 int swarm_engine(const char *verb);
 

@@ -119,7 +119,7 @@ static void test_swarm_left(void)
 	must_run("docker swarm leave --force");
 	sweep_says(0, "shop: reaped");
 	CHECK_NUMBER(swarm_lockfiles(), 0);
-	must_run("docker swarm init --advertise-addr 127.0.0.1 --listen-addr 127.0.0.1:2377");
+	CHECK_NUMBER(swarm_anew(), 0);
 	objects = swarm_objects("shop");
 	CHECK_TEXT(objects, "");
 	free(objects);
@@ -189,8 +189,7 @@ static void test_worker(void)
 	CHECK_TEXT(getenv("DOCKER_HOST"), worker);
 	free(worker);
 	swarm_back_to_first();
-	must_run("docker swarm leave --force && docker swarm init --advertise-addr 127.0.0.1"
-		 " --listen-addr 127.0.0.1:2377");
+	CHECK_NUMBER(swarm_anew(), 0);
 }
 
 static const struct test tests[] = {
