@@ -13,6 +13,7 @@ INSTALL	 ?= install
 PREFIX	 ?= /usr/local
 BINDIR	 ?= $(PREFIX)/bin
 DATADIR	 ?= $(PREFIX)/share
+MANDIR	 ?= $(DATADIR)/man
 SYSCONFDIR ?= /etc
 DESTDIR	 ?=
 O	 ?= build
@@ -202,6 +203,9 @@ demo: deps-test
 install: $(PROGRAM)
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DATADIR)/doc/ci-janitor
 	$(INSTALL) -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/ci-janitor
+	$(Q)set -e; for page in packaging/man/*.[1-8]; do \
+		$(INSTALL) -d $(DESTDIR)$(MANDIR)/man$${page##*.}; \
+		$(INSTALL) -m 644 "$$page" $(DESTDIR)$(MANDIR)/man$${page##*.}; done
 	$(INSTALL) -d $(DESTDIR)$(DATADIR)/bash-completion/completions \
 		$(DESTDIR)$(DATADIR)/zsh/site-functions $(DESTDIR)$(DATADIR)/fish/vendor_completions.d
 	$(INSTALL) -m 644 packaging/completions/ci-janitor.bash \
