@@ -49,5 +49,9 @@ int lock_dir_check(const struct lock_dir *dir, struct error *err);
 int lock_dir_each(const struct lock_dir *dir,
 		  int (*function)(const struct app_hash *hash, void *data), void *data,
 		  struct error *err);
+/* The same, with the number of entries that are none. */
+int lock_dir_each_counted(const struct lock_dir *dir,
+			  int (*function)(const struct app_hash *hash, void *data), void *data,
+			  size_t *ret_ignored, struct error *err);
 
 #endif

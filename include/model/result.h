@@ -61,6 +61,7 @@ struct sweep_result {
 	size_t reaped;
 	size_t left;	 /* dead, and still there */
 	size_t unusable; /* lockfiles that were refused or could not be examined */
+	size_t ignored;	 /* entries of the lock directory that are no lockfiles */
 	size_t removed;	 /* engine objects */
 	size_t killed;
 	int64_t took_ms;

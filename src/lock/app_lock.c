@@ -108,7 +108,7 @@ void app_lock_release(struct app_lock *lock)
 int app_lock_write_record(const struct app_lock *lock, const struct record *record,
 			  struct error *err)
 {
-	char text[RECORD_FILE_SIZE];
+	char text[RECORD_FILE_SIZE], name[APP_LOCKFILE_NAME_SIZE];
 	size_t length = record_format(record, text);
 	struct stat status;
 	ssize_t written;
@@ -117,12 +117,13 @@ int app_lock_write_record(const struct app_lock *lock, const struct record *reco
 		written = pwrite(lock->fd, text, length, 0);
 	while (written < 0 && errno == EINTR);
 	if (written != (ssize_t)length)
-		return error_set_errno(err, ERROR_SYSTEM, written < 0 ? errno : ENOSPC,
-				       "unable to write the record of lockfile %s", lock->hash.hex);
+		return error_set_errno(err, ERROR_LOCK, written < 0 ? errno : ENOSPC,
+				       "unable to write the record of lockfile %s",
+				       app_lockfile_name(&lock->hash, name));
 	if (fstat(lock->fd, &status) < 0 ||
 	    (status.st_size > (off_t)length && ftruncate(lock->fd, (off_t)length) < 0))
-		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to truncate lockfile %s",
-				       lock->hash.hex);
+		return error_set_errno(err, ERROR_LOCK, errno, "unable to truncate lockfile %s",
+				       app_lockfile_name(&lock->hash, name));
 	return 0;
 }
 

@@ -215,7 +215,7 @@ static int look_again(struct search *search, struct error *err)
 	CLEANUP(proc_locks_release) struct proc_lock_list locks = { 0 };
 
 	clock_sleep_ms(BIRTH_MS);
-	if (lock_dir_walk(search->dir, forget_found, search, err) < 0 ||
+	if (lock_dir_walk(search->dir, forget_found, search, NULL, err) < 0 ||
 	    proc_locks_read_twice(&locks, err) < 0)
 		return -1;
 	confirm(search, &locks);
@@ -278,7 +278,7 @@ int deleted_locks_among(const struct lock_dir *dir, struct proc_lock_list *locks
 
 	*locks = (struct proc_lock_list){ 0 };
 	collect(&search, own);
-	if (search.unexplained && lock_dir_walk(dir, account_for_entry, &search, err) < 0)
+	if (search.unexplained && lock_dir_walk(dir, account_for_entry, &search, NULL, err) < 0)
 		return -1;
 	if ((search.unexplained || search.blind) && search_all(&search, err) < 0)
 		return -1;

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/memory.h"
 #include "lock/record_file.h"
 #include "lock_internal.h"
 
@@ -26,16 +27,20 @@ static bool same_mount_namespace(pid_t pid)
 }
 
 /* Is the parent directory in a descriptor's link text certainly another one than ours? In another
- * mount namespace the text may name any directory of our view, and ours by any name. */
+ * mount namespace the text may name any directory of our view, and ours by any name: there it is
+ * looked up from the process's own root. What can't be found may be ours. */
 static bool is_elsewhere(const struct lock_dir *dir, pid_t pid, const char *parent)
 {
+	CLEANUP_FREE char *foreign = NULL;
 	struct statx there, ours;
 
-	if (!same_mount_namespace(pid))
-		return false;
+	if (!same_mount_namespace(pid)) {
+		foreign = xasprintf("/proc/%d/root%s", (int)pid, parent);
+		parent = foreign;
+	}
 	if (statx(AT_FDCWD, parent, AT_STATX_DONT_SYNC, STATX_INO, &there) < 0)
 		/* A removed directory; ours may be one, too. */
-		return errno == ENOENT && strcmp(parent, dir->path) != 0;
+		return !foreign && errno == ENOENT && strcmp(parent, dir->path) != 0;
 	if (statx(dir->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &ours) < 0)
 		return false;
 	return there.stx_ino != ours.stx_ino || there.stx_dev_major != ours.stx_dev_major ||

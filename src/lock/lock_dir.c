@@ -164,13 +164,14 @@ static void close_stream(DIR **stream)
 int lock_dir_walk(const struct lock_dir *dir,
 		  int (*function)(const struct dirent *entry, const struct app_hash *hash,
 				  void *data),
-		  void *data, struct error *err)
+		  void *data, size_t *ret_ignored, struct error *err)
 {
 	/* A new description: a duplicate would share the position with other walks. */
 	CLEANUP_CLOSE int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	CLEANUP(close_stream) DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
 	const struct dirent *entry;
 	struct app_hash hash;
+	size_t ignored = 0;
 	int result = 0;
 
 	if (!stream)
@@ -182,8 +183,10 @@ int lock_dir_walk(const struct lock_dir *dir,
 		entry = readdir(stream);
 		if (!entry)
 			break;
-		if (!app_hash_from_lockfile_name(entry->d_name, &hash))
+		if (!app_hash_from_lockfile_name(entry->d_name, &hash)) {
+			ignored += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
 			continue;
+		}
 		result = function(entry, &hash, data);
 		if (result)
 			return result;
@@ -191,6 +194,8 @@ int lock_dir_walk(const struct lock_dir *dir,
 	if (errno)
 		return error_set_errno(err, ERROR_LOCK, errno, "unable to read lock directory %s",
 				       dir->path);
+	if (ret_ignored)
+		*ret_ignored = ignored;
 	return 0;
 }
 
@@ -207,11 +212,18 @@ static int call_with_hash(const struct dirent *entry, const struct app_hash *has
 	return each->function(hash, each->data);
 }
 
+int lock_dir_each_counted(const struct lock_dir *dir,
+			  int (*function)(const struct app_hash *hash, void *data), void *data,
+			  size_t *ret_ignored, struct error *err)
+{
+	struct each each = { function, data };
+
+	return lock_dir_walk(dir, call_with_hash, &each, ret_ignored, err);
+}
+
 int lock_dir_each(const struct lock_dir *dir,
 		  int (*function)(const struct app_hash *hash, void *data), void *data,
 		  struct error *err)
 {
-	struct each each = { function, data };
-
-	return lock_dir_walk(dir, call_with_hash, &each, err);
+	return lock_dir_each_counted(dir, function, data, NULL, err);
 }

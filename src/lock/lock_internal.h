@@ -33,15 +33,15 @@ int lockfile_take(const struct lock_dir *dir, const struct app_lock *lock, struc
 /* Only a hint, so that its failure is none. */
 void lockfile_take_companion(const struct app_lock *lock, enum lock_role role);
 
-/* "unable to VERB lockfile DIR/NAME: reason of errnum" (ERROR_SYSTEM or ERROR_PERMISSION). */
+/* "unable to VERB lockfile DIR/NAME: reason of errnum" (ERROR_LOCK or ERROR_PERMISSION). */
 int lockfile_error(const struct lock_dir *dir, const struct app_hash *hash, int errnum,
 		   const char *verb, struct error *err);
 
-/* lock_dir_each with the directory entry. */
+/* lock_dir_each_counted with the directory entry; ret_ignored may be NULL. */
 int lock_dir_walk(const struct lock_dir *dir,
 		  int (*function)(const struct dirent *entry, const struct app_hash *hash,
 				  void *data),
-		  void *data, struct error *err);
+		  void *data, size_t *ret_ignored, struct error *err);
 
 /* deleted_locks_find among locks that the caller has read after it looked at the lockfiles. They
  * are taken away from it. */

@@ -16,7 +16,7 @@ int lockfile_error(const struct lock_dir *dir, const struct app_hash *hash, int 
 {
 	char name[APP_LOCKFILE_NAME_SIZE];
 
-	return error_set_errno(err, ERROR_SYSTEM, errnum, "unable to %s lockfile %s/%s", verb,
+	return error_set_errno(err, ERROR_LOCK, errnum, "unable to %s lockfile %s/%s", verb,
 			       dir->path, app_lockfile_name(hash, name));
 }
 

@@ -329,7 +329,7 @@ int reap_sweep(const struct lock_dir *dir, const struct sweep_options *options,
 
 	*ret = (struct sweep_result){ 0 };
 	reaper_init(&reaper, dir, options, ret);
-	if (lock_dir_each(dir, collect, &hashes, err) < 0) {
+	if (lock_dir_each_counted(dir, collect, &hashes, &ret->ignored, err) < 0) {
 		free(hashes.items);
 		return -1;
 	}

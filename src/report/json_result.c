@@ -56,6 +56,7 @@ int json_summary(const struct sweep_result *result, struct text *out, struct err
 	json_put_number(document, "reaped", (int64_t)result->reaped);
 	json_put_number(document, "left", (int64_t)result->left);
 	json_put_number(document, "unusable", (int64_t)result->unusable);
+	json_put_number(document, "ignored", (int64_t)result->ignored);
 	json_put_number(document, "removed", (int64_t)result->removed);
 	json_put_number(document, "killed", (int64_t)result->killed);
 	json_put_number(document, "took_ms", result->took_ms);

@@ -6,6 +6,8 @@
 #include "report_internal.h"
 
 #define COUNTED(count, noun) (count), (noun), (count) == 1 ? "" : "s"
+/* So many that have no business in the lock directory cost time: worth a word. */
+#define MANY_ENTRIES 1000
 #define COUNTED_FORMAT "%zu %s%s"
 
 static void append_seconds(struct text *out, int64_t ms)
@@ -226,6 +228,9 @@ void text_summary(const struct report *report, const struct sweep_result *result
 		text_appendf(out, ", %zu live without a lockfile", result->deleted);
 	if (result->unusable)
 		text_appendf(out, ", %zu unusable", result->unusable);
+	if (result->ignored >= MANY_ENTRIES || (result->ignored && report->verbose))
+		text_appendf(out, ", %zu other entr%s in the lock directory", result->ignored,
+			     result->ignored == 1 ? "y" : "ies");
 	text_append(out, "; ");
 	append_seconds(out, result->took_ms);
 	if (result->engine_unreachable)

@@ -156,7 +156,7 @@ static void hold_in_namespace(const struct elsewhere *elsewhere)
 
 static void test_foreign_mount_namespace(void)
 {
-	struct lock_fixture fixture = fixture_open("shop");
+	struct lock_fixture fixture = fixture_open("shop"), other = fixture_open("shop");
 	struct elsewhere elsewhere = { .fixture = &fixture, .mount_point = temp_dir() };
 	struct app_lock lock = APP_LOCK_NONE;
 	bool created;
@@ -176,11 +176,14 @@ static void test_foreign_mount_namespace(void)
 		CHECK_NUMBER(read(elsewhere.ready[0], &byte, 1), 1);
 		close(elsewhere.ready[0]);
 		check_found(&fixture, 0);
+		check_found(&other, 0); /* on the same file system */
 		CHECK_NUMBER(unlinkat(fixture.dir.fd, fixture.name, 0), 0);
 		check_found(&fixture, holder);
+		check_found(&other, 0);
 		fixture_stop_holder(holder);
 		check_found(&fixture, 0);
 	}
+	fixture_close(&other);
 	fixture_close(&fixture);
 }
 

@@ -279,7 +279,7 @@ static void test_summary_json(void)
 	begin(&capture, true);
 	CHECK_NUMBER(report_summary(&capture.report, &result, NULL), 0);
 	end(&capture, "{\"schema\":\"ci-janitor/1\",\"type\":\"summary\",\"locks\":9,\"live\":1,\"deleted\":0,"
-		      "\"reaped\":2,\"left\":3,\"unusable\":4,\"removed\":5,\"killed\":6,"
+		      "\"reaped\":2,\"left\":3,\"unusable\":4,\"ignored\":0,\"removed\":5,\"killed\":6,"
 		      "\"took_ms\":7,\"engine_unreachable\":false,\"interrupted\":false,"
 		      "\"dry_run\":true}\n");
 }
