@@ -6,7 +6,8 @@
 #	make check-engines README=1	and puts it into README.md
 #
 # The systems are made by debootstrap, once, in $CI_JANITOR_ENGINES (by default below ~/.cache): some 700 MB
-# each. Nothing in them is changed by a test. RELEASES="bookworm trixie sid" chooses some.
+# each. Nothing in them is changed by a test. RELEASES="bookworm trixie sid" chooses some, SUITES="swarm_engine_faults"
+# other suites for the swarm, SUITES= all.
 set -eu
 
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -15,6 +16,7 @@ BUILD=$(cd "$1" && pwd)
 FOLDER=${CI_JANITOR_ENGINES:-${XDG_CACHE_HOME:-$HOME/.cache}/ci-janitor-engines}
 PACKAGES=docker.io,docker-compose,podman,netavark,aardvark-dns,nftables,iptables,iproute2,uidmap
 PACKAGES=$PACKAGES,rootlesskit,slirp4netns,ca-certificates
+STORIES='swarm_sweep swarm_runs swarm_reap swarm_ownership swarm_compose swarm_none swarm_stacks'
 failed=0
 
 die() {
@@ -133,7 +135,8 @@ mount -t tmpfs -o size=4g,mode=755 tmpfs "$TMPDIR"
 printf '%s\n' '| Debian | version | what | passed | time |' '| --- | --- | --- | --- | --- |' |
 	tee "$TMPDIR/table"
 for release in ${RELEASES:-bookworm trixie sid}; do
-	row "$release" docker "Docker, all stories with a swarm"
+	# shellcheck disable=SC2086 # a list of words
+	row "$release" docker "Docker, stories with a swarm" ${SUITES-$STORIES}
 	row "$release" rootless "Docker rootless, Compose's labels" swarm_compose
 	compose_row "$release"
 	row "$release" podman "Podman's service, Compose's labels" swarm_compose
