@@ -33,6 +33,7 @@ nsenter		util-linux	util-linux		util-linux-misc		util-linux
 setpriv		util-linux	util-linux		setpriv			util-linux
 strace		strace		strace			strace			strace
 curl		curl		curl			curl			curl
+pgrep		procps		procps-ng		procps			procps-ng
 spin		spin		spin			spin			spin
 mandoc		mandoc		mandoc			mandoc			mandoc
 zsh		zsh		zsh			zsh			zsh
@@ -65,7 +66,7 @@ missing_things() { # [test]
 		pkg-config --exists "$module" 2>/dev/null || echo "$module"
 	done
 	[ "${1:-}" = test ] || return 0
-	for tool in dockerd docker iptables ip unshare nsenter setpriv strace curl bash spin mandoc python3 zsh fish \
+	for tool in dockerd docker iptables ip unshare nsenter setpriv strace curl pgrep bash spin mandoc python3 zsh fish \
 		valgrind; do
 		! lacks_tool "$tool" || echo "$tool"
 	done
