@@ -111,8 +111,6 @@ static void test_crash_loop(void)
 /* Somebody else removes the same objects at the same time. */
 static void test_removed_by_another(void)
 {
-	CLEANUP_COMMAND struct command_result result = { 0 };
-
 	swarm_new_lock_dir();
 	for (unsigned round = 0; round < 4; round++) {
 		struct process other;
