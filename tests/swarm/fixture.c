@@ -367,7 +367,7 @@ bool swarm_dead_run_of(const char *app, const char *options, const char *what)
 		      "exec " JANITOR
 		      " run %s %s -- sh -c 'set -e; eval \"$WHAT\"; echo ready; sleep 120'",
 		      options, app);
-	ready = wait_until(is_ready, &run, 30000);
+	ready = wait_until(is_ready, &run, CONTAINER_START_MS);
 	background_signal(&run, SIGKILL);
 	process_wait(&run, 10000, &result);
 	unsetenv("WHAT");
