@@ -47,7 +47,8 @@ struct reap_target {
 	bool for_run;  /* a fresh start: the lock and the lockfile stay, for the run that holds them
 			*/
 	bool no_fence; /* the caller has fenced already, and is itself part of the run */
-	bool live;     /* for reap_look: a run holds the app */
+	bool was_killed; /* with no_fence: something of the run was, perhaps in mid-request */
+	bool live;	 /* for reap_look: a run holds the app */
 };
 
 /* Probes every lockfile and reaps what is dead. Returns 0 with *ret filled: what could not be done

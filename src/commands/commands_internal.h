@@ -53,7 +53,7 @@ struct janitor {
 	struct error report_error; /* the first output that failed */
 	int wake_fd;
 	int64_t began_ms;
-	bool show_live; /* and what was without work */
+	bool show_live;		 /* and what was without work */
 	struct metrics *metrics; /* NULL: nobody asks for them */
 };
 /* jobs and timeout_ms: negative for the settings' and for none. */
@@ -62,7 +62,7 @@ int janitor_init(struct janitor *janitor, struct context *context, int64_t jobs,
 /* Reports the whole; returns the exit status. */
 int janitor_finish(struct janitor *janitor, const struct sweep_result *result);
 void janitor_release(struct janitor *janitor);
-/* A holder whose lockfile somebody deleted is alive, and a lockfile that this very call made proves
+/* A holder whose lockfile somebody deleted is alive, and the lock on a later lockfile proves
  * nothing. 0: there is none; -1: ERROR_HELD naming it, or it can't be known. */
 int janitor_check_deleted_holder(const struct lock_dir *dir, const struct reap_target *target,
 				 struct error *err);

@@ -99,5 +99,7 @@ int janitor_check_deleted_holder(const struct lock_dir *dir, const struct reap_t
 		return error_set(err, ERROR_HELD,
 				 "%s is held by pid %d, whose lockfile somebody has deleted",
 				 target->app, (int)pid);
-	return found;
+	/* A dead lockfile that was there is good evidence, unless the contrary is seen; as for
+	 * sweeps. */
+	return target->created ? found : 0;
 }

@@ -186,13 +186,8 @@ static int prepare(const struct janitor *janitor, const struct lock_dir *dir, co
 	(void)snprintf(target->app, sizeof(target->app), "%s", app);
 	if (acquire(janitor, dir, target, err) < 0)
 		return -1;
-	if (!target->created) {
-		if (app_lock_need_record(&target->lock, &target->record, err) == 0)
-			return 0;
-		app_lock_release(&target->lock);
-		return error_add_context(err, "unable to reap %s", app);
-	}
-	if (janitor_check_deleted_holder(dir, target, err) == 0)
+	if ((target->created || app_lock_need_record(&target->lock, &target->record, err) == 0) &&
+	    janitor_check_deleted_holder(dir, target, err) == 0)
 		return 0;
 	give_up(dir, target);
 	return error_add_context(err, "unable to reap %s", app);

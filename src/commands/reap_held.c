@@ -5,9 +5,9 @@
 #include "base/parse.h"
 #include "commands_internal.h"
 
-enum held_mode { MODE_FRESH, MODE_TEARDOWN };
+enum held_mode { MODE_FRESH, MODE_TEARDOWN, MODE_AFTER_KILL };
 
-static const char *const modes[] = { "fresh", "teardown", NULL };
+static const char *const modes[] = { "fresh", "teardown", "after-kill", NULL };
 
 static struct {
 	int64_t fd;
@@ -18,7 +18,8 @@ static struct {
 
 const struct option_spec reap_held_options_table[] = {
 	{ "fd", 0, OPTION_NUMBER, &given.fd, "N", "the lock's descriptor", 3, 1 << 20, NULL },
-	{ "mode", 0, OPTION_CHOICE, &given.mode, "MODE", "fresh or teardown", 0, 0, modes },
+	{ "mode", 0, OPTION_CHOICE, &given.mode, "MODE",
+	  "fresh, teardown, or after-kill, a teardown with late requests", 0, 0, modes },
 	{ "created", 0, OPTION_FLAG, &given.created, NULL, "the run has made the lockfile", 0, 0,
 	  NULL },
 	{ "stack", 0, OPTION_APP, &given.stack, "NAME", "the app's stack", 0, 0, NULL },
@@ -54,6 +55,7 @@ static int prepare(const struct lock_dir *dir, const char *app, struct reap_targ
 		.created = is_fresh() && given.created,
 		.for_run = is_fresh(),
 		.no_fence = !is_fresh(),
+		.was_killed = given.mode == MODE_AFTER_KILL,
 	};
 	(void)snprintf(ret->app, sizeof(ret->app), "%s", app);
 	(void)snprintf(ret->extra_stack, sizeof(ret->extra_stack), "%s",
@@ -61,19 +63,26 @@ static int prepare(const struct lock_dir *dir, const char *app, struct reap_targ
 	if (adopt(dir, app, ret, err) < 0)
 		return -1;
 	/* What stands in a lockfile that the run has made is its own record, not a dead one's. */
-	if (!ret->created && app_lock_need_record(&ret->lock, &ret->record, err) == 0)
-		return 0;
-	if (ret->created && janitor_check_deleted_holder(dir, ret, err) == 0)
+	if ((ret->created || app_lock_need_record(&ret->lock, &ret->record, err) == 0) &&
+	    (!is_fresh() || janitor_check_deleted_holder(dir, ret, err) == 0))
 		return 0;
 	app_lock_release(&ret->lock);
 	return -1;
 }
 
+struct shown {
+	struct report report;
+	bool something; /* the app had objects */
+};
+
 /* A run that finds nothing has nothing to tell. */
 static void show(void *data, const struct app_result *result)
 {
-	const struct report *report = data;
+	struct shown *shown = data;
+	const struct report *report = &shown->report;
 	struct error err = { .kind = ERROR_NONE };
+
+	shown->something |= result->action_count > 0;
 
 	if ((result->action_count || result->killed || result->outcome != APP_REAPED ||
 	     report->verbose) &&
@@ -83,14 +92,15 @@ static void show(void *data, const struct app_result *result)
 
 static int reap(struct context *context, const struct lock_dir *dir, const char *app)
 {
-	struct report report = context->report;
+	struct shown shown = { .report = context->report };
 	struct sweep_result result = { 0 };
 	struct error err = { .kind = ERROR_NONE };
 	struct reap_target target;
 	struct janitor janitor;
+	int status;
 
-	report.out = stderr;
-	report.json = false;
+	shown.report.out = stderr;
+	shown.report.json = false;
 	if (prepare(dir, app, &target, &err) < 0)
 		return command_fail(&err);
 	if (janitor_init(&janitor, context, -1, -1, false, &err) < 0) {
@@ -98,10 +108,13 @@ static int reap(struct context *context, const struct lock_dir *dir, const char 
 		return command_fail(&err);
 	}
 	janitor.options.on_result = show;
-	janitor.options.on_result_data = &report;
+	janitor.options.on_result_data = &shown;
 	reap_targets(dir, &target, 1, &janitor.options, &result);
 	janitor_release(&janitor);
-	return sweep_exit_status(&result);
+	status = sweep_exit_status(&result);
+	/* What was seen, and perhaps asked to go, must keep its lockfile, even one that the run has
+	 * made: a removal without an answer may still come. 1 says so. */
+	return status && target.created && shown.something ? 1 : status;
 }
 
 int command_reap_held(struct context *context, char **operands)

@@ -64,8 +64,23 @@ static int fill(const struct lock_dir *dir, const struct app_hash *hash, int fd,
 	return 0;
 }
 
+/* Whoever had the lock before us, and wrote its record, is a predecessor; runs do before they start
+ * anything. */
+static int describe_unless_used(const struct lock_dir *dir, const struct app_lock *lock,
+				const struct record *record, bool *ret_created, struct error *err)
+{
+	struct stat status;
+
+	if (fstat(lock->fd, &status) < 0)
+		return lockfile_error(dir, &lock->hash, errno, "examine", err);
+	if (status.st_size > 0)
+		return 0;
+	*ret_created = true;
+	return describe(dir, lock, record, err);
+}
+
 /* Where O_TMPFILE or the way to name its file is missing: born empty and unlocked, so that a
- * janitor may get it first. */
+ * janitor or another run may get it first, and die. */
 static int create_by_name(const struct lock_dir *dir, const struct app_hash *hash,
 			  const struct record *record, struct app_lock *ret, bool *ret_created,
 			  struct error *err)
@@ -83,12 +98,14 @@ static int create_by_name(const struct lock_dir *dir, const struct app_hash *has
 		return -1;
 	}
 	result = lockfile_take(dir, &lock, err);
-	if (result == LOCK_FREE && describe(dir, &lock, record, err) < 0) {
-		(void)app_lock_forget(dir, &lock, NULL);
+	if (result == LOCK_FREE && describe_unless_used(dir, &lock, record, ret_created, err) < 0) {
+		if (*ret_created)
+			(void)app_lock_forget(dir, &lock, NULL);
+		else
+			app_lock_release(&lock);
 		return -1;
 	}
 	if (result == LOCK_FREE || result == LOCK_HELD) {
-		*ret_created = result == LOCK_FREE;
 		*ret = lock;
 		return result;
 	}

@@ -9,9 +9,15 @@
 
 #define LINGER_MS 500
 
-/* A janitor, or the run's own fresh start or teardown, may have begun to remove and died: requests
- * that it sent may still be executed. Who begins writes the phase first (remove.c). */
+/* Requests that a dead one sent may still be executed. */
 static bool may_have_late_requests(const struct reap_target *target)
+{
+	return target->no_fence ? target->was_killed : !target->created;
+}
+
+/* Removals as well: a janitor, or the run's own fresh start or teardown, may have begun to remove
+ * and died. Who begins writes the phase first (remove.c). */
+static bool may_have_late_removals(const struct reap_target *target)
 {
 	if (target->created || target->no_fence)
 		return false;
@@ -28,7 +34,8 @@ void job_init(struct reaper *reaper, struct job *job, struct reap_target *target
 		.state = JOB_FENCE,
 		.began_at = now,
 		.deadline = clock_deadline(reaper->options->app_timeout_ms),
-		.settle = may_have_late_requests(target),
+		.settle = may_have_late_removals(target),
+		.settled_at = may_have_late_requests(target) ? SETTLED_UNKNOWN : 0,
 		.result = { .hash = target->lock.hash },
 	};
 	(void)snprintf(job->result.app, sizeof(job->result.app), "%s", target->app);

@@ -247,6 +247,8 @@ static void after_world(struct reaper *reaper, struct job *job, const struct loo
 {
 	size_t refused, waiting;
 
+	if (job->settled_at == SETTLED_UNKNOWN)
+		job->settled_at = clock_now_ms() + SETTLE_MS;
 	strike_vanished(job);
 	waiting = count_waiting(job, &refused);
 	if (reaper->options->dry_run) {
@@ -263,6 +265,9 @@ static void after_world(struct reaper *reaper, struct job *job, const struct loo
 		look_again(job, look, SETTLE_MS);
 	} else if (--job->clean_listings_needed > 0) {
 		look_again(job, look, SETTLE_MS);
+	} else if (look->began_at < job->settled_at) {
+		job->clean_listings_needed = 1;
+		look_again(job, look, job->settled_at - clock_now_ms());
 	} else {
 		job_finish(reaper, job, NULL);
 	}

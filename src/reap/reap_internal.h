@@ -56,7 +56,10 @@ struct job {
 	size_t coming; /* tasks that may still start a container, by the last listing */
 	size_t doubtful;
 	size_t lingering; /* objects that were listed although the engine has removed them */
-	bool settle;	  /* requests of a janitor that died may still be under way */
+	/* What a dead run had asked to be made may still appear: only a listing that begins at this
+	 * time or later counts as clean. It is SETTLE_MS after the first one was answered. */
+	int64_t settled_at;
+	bool settle; /* removals of a janitor that died may still be under way */
 	int clean_listings_needed;
 	struct error last_error;
 };
@@ -98,6 +101,7 @@ struct reaper {
 	struct deleted_lock_list deleted; /* as last seen */
 };
 
+#define SETTLED_UNKNOWN INT64_MAX
 #define COOKIE_LOOK UINT32_MAX
 
 /* job.c */

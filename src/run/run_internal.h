@@ -74,6 +74,7 @@ struct run {
 	int told;	      /* 128+N or 142 once the run was told to stop, else 0 */
 	int64_t kill_limit;   /* when killing gives up; 0: not begun */
 	int command_status;   /* CMD's, as an exit status */
+	bool was_killed;      /* what was left of the command */
 	bool teardown_ending; /* its child was asked to end */
 	bool teardown_failed;
 };

@@ -67,6 +67,7 @@ static int kill_rest(struct run *run, struct error *err)
 	if (run->kill_limit == 0)
 		run->kill_limit = run->limit;
 	while ((left = members_kill(run, err)) > 0) {
+		run->was_killed = true;
 		if (clock_now_ms() >= run->kill_limit)
 			return error_set(err, ERROR_TIMEOUT, "%zu processes could not be killed",
 					 left);
@@ -74,6 +75,13 @@ static int kill_rest(struct run *run, struct error *err)
 		step = step < KILL_STEP_MAX_MS ? step * 2 : step;
 	}
 	return 0;
+}
+
+/* Did all processes of the run end by themselves and well, so that none of their requests to the
+ * engine can be without an answer? */
+static bool ended_in_order(const struct run *run)
+{
+	return !run->was_killed && !run->told && run->command_status == 0;
 }
 
 void teardown_enter(struct run *run)
@@ -97,7 +105,7 @@ void teardown_enter(struct run *run)
 		keep(run);
 	else if (!run->options->teardown)
 		leave_to_sweep(run);
-	else if (engine_child_start(run, "teardown", &err) < 0)
+	else if (engine_child_start(run, ended_in_order(run) ? "teardown" : "after-kill", &err) < 0)
 		fail(run, err.message);
 }
 

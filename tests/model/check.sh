@@ -34,7 +34,7 @@ lock	: SHARED_PROBE ONLY_REMOVAL		: no_removal_under_a_holder : LOCK_SH upgraded
 lock	: NO_CLEANUP ONLY_CLEAN_START		: clean_start	: the successor does not clean up
 lock	: NO_FENCE ONLY_LEAK			: no_object_without_lockfile : no fence before the listing
 lock	: RECORD_FIRST ONLY_LEAK		: no_object_without_lockfile : own record written before the fence
-lock	: CREATOR_IS_FIRST ONLY_CLEAN_START	: clean_start	: born by O_EXCL taken as born locked
+lock	: CREATOR_IS_FIRST JANITORS=1 ONLY_CLEAN_START : clean_start	: born by O_EXCL taken as born locked
 lock	: NO_LINK_COUNT REPEATING_NUMBERS ONLY_UNLINK : only_the_own_file_unlinked : no link count, numbers repeat
 lock	: EXTERNAL_UNLINK JANITORS=1 NO_DELETED_CHECK ONLY_TWO_HOLDERS : never_two_holders : deleted lockfiles not looked for
 lock	: EXTERNAL_UNLINK JANITORS=1 DELETED_CHECK_OF_CREATOR ONLY_REMOVAL : no_removal_under_a_holder : looked for by creators only
@@ -133,7 +133,7 @@ fi
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 1' HUP INT TERM
-printf '%s\n' "$rows" | grep -E "[a-z].*${1:-}" >"$folder/rows"
+printf '%s\n' "$rows" | grep '^[a-z]' | grep -E -- "${1:-.}" >"$folder/rows"
 printf '%-6s  %10s  %8s  %-6s  %-33s  %s\n' '' states time model violated 'what it shows'
 number=0
 while read -r row; do

@@ -314,7 +314,7 @@ next:	if
 	/* app_lock_try */
 try:	if
 	:: atomic { path == NONE -> goto create }
-	:: atomic { path != NONE -> fd[me] = path }
+	:: atomic { path != NONE -> fd[me] = path; created = false }
 	:: DIE
 	fi;
 	if /* lockfile_open: unlinked meanwhile? */
@@ -331,7 +331,12 @@ try:	if
 	fi;
 #endif
 flock:	if
-	:: atomic { LOCK_IS_FREE -> lk[me] = EX }
+	:: atomic {
+		LOCK_IS_FREE -> lk[me] = EX;
+#ifndef CREATOR_IS_FIRST
+		created = created && record[fd[me]] == NONE /* describe_unless_used */
+#endif
+	   }
 	:: atomic { !LOCK_IS_FREE -> goto wait }
 	:: DIE
 	fi;
@@ -370,9 +375,7 @@ create:	if
 			fd[me] = slot;
 			path = slot;
 			slot = 0;
-#ifdef CREATOR_IS_FIRST
 			created = true
-#endif
 		}
 	   };
 	   goto flock
@@ -422,7 +425,8 @@ got:
 		if
 		:: !created && record[fd[me]] != NONE -> FENCE(BIT(record[fd[me]]))
 		:: else
-		fi
+		fi;
+		created = false
 	   }
 	:: DIE
 	fi;
