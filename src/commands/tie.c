@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -55,14 +56,26 @@ static int open_process(pid_t pid, int *ret, struct error *err)
 	return 0;
 }
 
-static int check_age(pid_t pid, struct error *err)
+/* In clock ticks since boot, as /proc/PID/stat has it. Our own start time would not do: it is that
+ * of the fork, and the shell that became us may have started since then what is meant. */
+static uint64_t now_in_ticks(void)
 {
-	uint64_t theirs, ours;
+	uint64_t per_second = (uint64_t)sysconf(_SC_CLK_TCK);
+	struct timespec now = { 0 };
 
-	if (process_start_time(pid, &theirs) < 0 || process_start_time(getpid(), &ours) < 0)
+	(void)clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * per_second +
+	       (uint64_t)now.tv_nsec * per_second / UINT64_C(1000000000);
+}
+
+static int check_age(pid_t pid, uint64_t limit, struct error *err)
+{
+	uint64_t start_time;
+
+	if (process_start_time(pid, &start_time) < 0)
 		return error_set_errno(err, ERROR_SYSTEM, errno,
 				       "unable to learn since when process %d runs", (int)pid);
-	if (theirs > ours)
+	if (start_time > limit)
 		return error_set(err, ERROR_USAGE,
 				 "unable to hold for process %d: it is younger than this call, so "
 				 "the one that was meant has ended",
@@ -83,6 +96,7 @@ static void read_name(pid_t pid, char *ret, size_t size)
 int tie_open(pid_t asked, struct tie *ret, struct error *err)
 {
 	CLEANUP_CLOSE int pidfd = -1;
+	uint64_t called = now_in_ticks();
 	pid_t pid = asked;
 
 	if (pid == getpid())
@@ -90,7 +104,7 @@ int tie_open(pid_t asked, struct tie *ret, struct error *err)
 				 (int)pid);
 	if (pid == 0 && default_pid(&pid, err) < 0)
 		return -1;
-	if (open_process(pid, &pidfd, err) < 0 || check_age(pid, err) < 0)
+	if (open_process(pid, &pidfd, err) < 0 || check_age(pid, called, err) < 0)
 		return -1;
 	read_name(pid, ret->name, sizeof(ret->name));
 	/* Only now is all that was read known to be of the process behind the pidfd. */

@@ -255,6 +255,65 @@ static void the_deadline(void)
 	CHECK_NUMBER(run_command(&result, "grep 'deadline of shop has passed' %s/log", dir), 0);
 }
 
+static int listening_socket(const char *dir)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/stdout", dir);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 1)) {
+		perror("listening_socket");
+		exit(EXIT_FAILURE);
+	}
+	return fd;
+}
+
+/* The shell that becomes `hold` may have started what it is to be tied to. */
+static void tied_to_a_younger_process(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir();
+	struct record record;
+
+	CHECK_NUMBER(run_command(&result,
+				 "sleep 0.1; sleep 1 >/dev/null 2>&1 & exec %s/hold --pid $! shop",
+				 hold_script(dir)),
+		     0);
+	lockfile_record(dir, "shop", &record);
+	CU_ASSERT(hold_is_running(dir, "shop"));
+	CU_ASSERT(wait_for_end(record.pid));
+}
+
+/* Killed, or its tied process ended, while an engine that never answers lets it wait. */
+static void ended_in_the_fresh_start(void)
+{
+	for (int killed = 0; killed < 2; killed++) {
+		const char *dir = temp_dir();
+		struct process agent, hold;
+		struct record record = { 0 };
+		int engine = listening_socket(dir);
+
+		hold_agent(&agent);
+		process_start(&hold, "exec %s --lock-dir %s -H unix://%s/stdout hold --pid %d shop",
+			      PROGRAM, dir, dir, (int)agent.pid);
+		for (int round = 0; round < 2000 && record.pid == 0; round++) {
+			lockfile_record(dir, "shop", &record);
+			usleep(10000);
+		}
+		CHECK_NUMBER(record.phase, RUN_PHASE_FRESH_START);
+		usleep(100000);
+		if (killed)
+			background_signal(&hold, SIGKILL);
+		else
+			background_signal(&agent, SIGKILL);
+		CHECK_NUMBER(process_wait(&hold, SOON_MS, NULL), killed ? 128 + SIGKILL : 143);
+		CU_ASSERT(wait_for_end(record.pid));
+		CU_ASSERT(lockfile_is_free(dir, "shop"));
+		process_kill(&agent);
+		close(engine);
+	}
+}
+
 /* What a step has left behind, and the agent itself. */
 static void its_processes_end_with_it(void)
 {
@@ -328,25 +387,12 @@ static void paused_it_stays_alive(void)
 	CU_ASSERT(lockfile_is_free(dir, "shop"));
 }
 
-static int journal_socket(const char *dir)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s/stdout", dir);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 1)) {
-		perror("journal_socket");
-		exit(EXIT_FAILURE);
-	}
-	return fd;
-}
-
 /* In a mount namespace where this test listens in journald's place. */
 static void messages_go_to_the_journal(void)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
 	const char *dir = temp_dir(), *journal = temp_dir();
-	int fd = journal_socket(journal), stream;
+	int fd = listening_socket(journal), stream;
 	struct record record;
 	char text[4096];
 	size_t length = 0;
@@ -413,6 +459,8 @@ static const struct test tests[] = {
 	{ "it ends when nobody has taken note of it", not_taken_note_of },
 	{ "the run's variables, and the marks by which agents kill", variables_and_agents_marks },
 	{ "the deadline", the_deadline },
+	{ "tied to a younger process", tied_to_a_younger_process },
+	{ "ended in the fresh start", ended_in_the_fresh_start },
 	{ "its processes end with it", its_processes_end_with_it },
 	{ "killed: the sweep fences, and spares the agent", killed_and_swept },
 	{ "paused, it stays alive for everyone", paused_it_stays_alive },

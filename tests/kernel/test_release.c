@@ -143,6 +143,27 @@ static void during_the_fresh_start(void)
 	close(engine);
 }
 
+/* Until the dead one is cleared away, the record is the dead one's: who holds can't be verified. */
+static void during_the_fresh_start_after_a_dead_run(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir(), *script = hold_script(dir);
+	int engine = hanging_engine(dir);
+	struct process hold;
+
+	CHECK_NUMBER(run_command(&result, RUN "--holder alice shop -- true", dir), 0);
+	process_start(&hold, HANGING "--pid %d shop", dir, dir, (int)getpid());
+	while (lockfile_is_free(dir, "shop") && process_is_running(&hold))
+		usleep(5000);
+	CHECK_NUMBER(run_command(&result, "%s/release --wait 700ms --holder alice shop", script),
+		     75);
+	CU_ASSERT(process_is_running(&hold));
+	background_signal(&hold, SIGTERM);
+	CHECK_NUMBER(process_wait(&hold, SOON_MS, NULL), 143);
+	CU_ASSERT(lockfile_is_free(dir, "shop"));
+	close(engine);
+}
+
 static void the_teardown_fails_or_takes_too_long(void)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
@@ -264,6 +285,7 @@ static const struct test tests[] = {
 	{ "many at once", many_at_once },
 	{ "a paused holder", a_paused_holder },
 	{ "during the fresh start", during_the_fresh_start },
+	{ "during the fresh start after a dead run", during_the_fresh_start_after_a_dead_run },
 	{ "a teardown that fails, and one that takes too long",
 	  the_teardown_fails_or_takes_too_long },
 	{ "the holder dies meanwhile", the_holder_dies_meanwhile },
