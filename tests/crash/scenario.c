@@ -80,6 +80,23 @@ static bool is_deployed(void *data)
 	return access(path, F_OK) == 0;
 }
 
+static pid_t start(const struct arguments *arguments)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+		(void)dup2(null_fd, STDOUT_FILENO);
+		(void)dup2(null_fd, STDERR_FILENO);
+		(void)execv(arguments->items[0], arguments->items);
+		_exit(99);
+	}
+	if (pid < 0)
+		abort();
+	return pid;
+}
+
 /* A run that deploys and is killed in the middle of its job. */
 static void leave_a_dead_one(struct world *world)
 {
@@ -89,12 +106,8 @@ static void leave_a_dead_one(struct world *world)
 
 	begin(&arguments, world, REAL_PROGRAM);
 	add_run(&arguments, world, "--no-fresh", "leave");
-	pid = fork();
-	if (pid == 0) {
-		(void)execv(arguments.items[0], arguments.items);
-		_exit(99);
-	}
-	if (pid < 0 || !wait_until(is_deployed, world, ROUND_MS)) {
+	pid = start(&arguments);
+	if (!wait_until(is_deployed, world, ROUND_MS)) {
 		fprintf(stderr, "the predecessor did not deploy\n");
 		abort();
 	}
@@ -207,6 +220,40 @@ static void interrupted(struct arguments *arguments, const struct world *world,
 	}
 }
 
+static bool is_deploying(void *data)
+{
+	const struct world *world = data;
+
+	return stand_in_creations(world->engine) > 0;
+}
+
+void scenario_cut_off(struct world *world, int signal_number)
+{
+	struct arguments arguments;
+	int status = 0;
+	pid_t pid;
+
+	world_reset(world);
+	stand_in_set_late(world->engine, 0, LATE_MS);
+	begin(&arguments, world, REAL_PROGRAM);
+	add_run(&arguments, world, "--no-fresh", "begin");
+	pid = start(&arguments);
+	if (!wait_until(is_deploying, world, ROUND_MS))
+		abort();
+	(void)kill(pid, signal_number);
+	(void)waitpid(pid, &status, 0);
+	if (signal_number != SIGKILL && status != (128 + signal_number) << 8)
+		world_problem(world, "the run ended with %#x", (unsigned)status);
+	begin(&arguments, world, REAL_PROGRAM);
+	add(&arguments, "sweep");
+	run_whole(world, &arguments, "the sweep");
+	stand_in_settle(world->engine);
+	world_check_alive(world);
+	world_check_not_forgotten(world);
+	run_whole(world, &arguments, "the clean sweep");
+	world_check_clean(world, "after the clean sweep");
+}
+
 bool scenario_play(struct world *world, enum scenario scenario, const char *program,
 		   const struct trace_fault *fault, int *ret_status, struct trace_calls *calls)
 {
@@ -220,12 +267,12 @@ bool scenario_play(struct world *world, enum scenario scenario, const char *prog
 	if (scenarios[scenario].dead)
 		leave_a_dead_one(world);
 	world->denied = fault->what == TRACE_FAIL && fault->errnum == EACCES;
-	stand_in_set_late(world->engine, scenarios[scenario].late ? LATE_MS : 0);
+	stand_in_set_late(world->engine, scenarios[scenario].late ? LATE_MS : 0, 0);
 	interrupted(&arguments, world, scenario, program);
 	trace_run(arguments.items, fault, ROUND_MS, &result, calls);
 	/* What the interrupted one has sent stays late, what comes after it is carried out at once.
 	 */
-	stand_in_set_late(world->engine, 0);
+	stand_in_set_late(world->engine, 0, 0);
 	if (scenarios[scenario].late) {
 		play_late_end(world);
 	} else {

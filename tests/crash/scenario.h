@@ -32,4 +32,8 @@ extern const struct scenario_traits scenarios[SCENARIO_COUNT];
 bool scenario_play(struct world *world, enum scenario scenario, const char *program,
 		   const struct trace_fault *fault, int *ret_status, struct trace_calls *calls);
 
+/* A run gets the signal, and a sweep comes at once, while the engine has not yet carried out what
+ * the job has asked for: what it creates then must be found, or have its lockfile. */
+void scenario_cut_off(struct world *world, int signal_number);
+
 #endif

@@ -18,9 +18,10 @@ struct stand_in {
 	struct objects objects;
 	struct sockaddr_un address;
 	int listener;
-	int late_ms;
+	int removal_ms;
+	int creation_ms;
 	unsigned connections; /* whose requests are not all carried out */
-	unsigned removals;
+	unsigned creations;
 };
 
 struct connection {
@@ -173,9 +174,11 @@ static int serve_one(struct stand_in *engine, int fd, const struct request *requ
 			      "Server: Docker/28.5.2 (linux)\r\n",
 			      "OK");
 	pthread_mutex_lock(&engine->mutex);
-	if (!strcmp(request->method, "DELETE")) {
-		late = engine->late_ms;
-		engine->removals++;
+	if (!strcmp(request->method, "DELETE"))
+		late = engine->removal_ms;
+	if (!strcmp(request->method, "POST")) {
+		late = engine->creation_ms;
+		engine->creations++;
 	}
 	if (late) {
 		pthread_mutex_unlock(&engine->mutex);
@@ -269,14 +272,15 @@ void stand_in_clear(struct stand_in *engine)
 	stand_in_settle(engine);
 	pthread_mutex_lock(&engine->mutex);
 	objects_clear(&engine->objects);
-	engine->removals = 0;
+	engine->creations = 0;
 	pthread_mutex_unlock(&engine->mutex);
 }
 
-void stand_in_set_late(struct stand_in *engine, int ms)
+void stand_in_set_late(struct stand_in *engine, int removal_ms, int creation_ms)
 {
 	pthread_mutex_lock(&engine->mutex);
-	engine->late_ms = ms;
+	engine->removal_ms = removal_ms;
+	engine->creation_ms = creation_ms;
 	pthread_mutex_unlock(&engine->mutex);
 }
 
@@ -319,12 +323,12 @@ void stand_in_list(struct stand_in *engine, const char *owner, char *buffer, siz
 	pthread_mutex_unlock(&engine->mutex);
 }
 
-unsigned stand_in_removals(struct stand_in *engine)
+unsigned stand_in_creations(struct stand_in *engine)
 {
-	unsigned removals;
+	unsigned creations;
 
 	pthread_mutex_lock(&engine->mutex);
-	removals = engine->removals;
+	creations = engine->creations;
 	pthread_mutex_unlock(&engine->mutex);
-	return removals;
+	return creations;
 }

@@ -3,8 +3,8 @@
  * a task and a container), containers, volumes, networks, secrets and configs, and refuses what is
  * in use, as Docker does. For the thousands of rounds that a real engine is too slow for.
  *
- * Late mode: a removal is carried out some time after its request came in, and also when whoever
- * sent it has hung up meanwhile.
+ * Late mode: a removal or a creation is carried out some time after its request came in, and also
+ * when whoever sent it has hung up meanwhile.
  *
  * Every object has an owner, of which ci-janitor knows nothing: it is what the test judges by.
  */
@@ -20,7 +20,7 @@ struct stand_in;
 struct stand_in *stand_in_start(const char *folder);
 /* Forgets every object. */
 void stand_in_clear(struct stand_in *engine);
-void stand_in_set_late(struct stand_in *engine, int ms);
+void stand_in_set_late(struct stand_in *engine, int removal_ms, int creation_ms);
 /* Waits until all that was sent is carried out and all connections are closed, so only when no
  * client is left. */
 void stand_in_settle(struct stand_in *engine);
@@ -30,7 +30,7 @@ void stand_in_add(struct stand_in *engine, const char *kind, const char *name, c
 		  const char *labels);
 /* The owner's objects, "volumes/NAME services/NAME", in the order of their creation. */
 void stand_in_list(struct stand_in *engine, const char *owner, char *buffer, size_t size);
-/* How many removals have come in so far. */
-unsigned stand_in_removals(struct stand_in *engine);
+/* How many creations have been asked for. */
+unsigned stand_in_creations(struct stand_in *engine);
 
 #endif

@@ -59,8 +59,11 @@ static void play(struct world *world, const struct work *work)
 		if (number >= work->count)
 			return;
 		point = &work->points[number];
-		point->hit = scenario_play(world, point->scenario, work->program, &point->fault,
-					   &point->status, NULL);
+		if (point->cut_off)
+			scenario_cut_off(world, point->cut_off);
+		else
+			point->hit = scenario_play(world, point->scenario, work->program,
+						   &point->fault, &point->status, NULL);
 		snprintf(point->problems, sizeof(point->problems), "%.799s", world->problems);
 	}
 }

@@ -13,6 +13,7 @@
 struct point {
 	enum scenario scenario;
 	struct trace_fault fault;
+	int cut_off; /* not 0: scenario_cut_off with this signal instead */
 	int syscall; /* that it is expected to hit */
 	bool hit;
 	int status;	    /* as waitpid gives it */

@@ -192,7 +192,7 @@ void world_reset(struct world *world)
 	(void)unlink(world->lockfile);
 	snprintf(path, sizeof(path), "%s/deployed", world->folder);
 	(void)unlink(path);
-	stand_in_set_late(world->engine, 0);
+	stand_in_set_late(world->engine, 0, 0);
 	stand_in_clear(world->engine);
 	add_others(world->engine);
 	for (size_t i = 0; i < 4; i++)
