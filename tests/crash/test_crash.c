@@ -85,6 +85,10 @@ static void add_call(struct plan *plan, size_t index)
 	bool kill_only = late || syscall_can_not_fail(call->syscall);
 	int at = position(plan, index);
 
+	/* The command and the teardown over a dead one are as in any run. */
+	if (!wants_all() && plan->scenario == SCENARIO_RUN_FRESH && call->process > 1)
+		at = 0;
+
 	/* What a call for memory fails with makes no difference: one errno each, in turns. */
 	plan->possible += kill_only ? 1 : 1 + (memory ? 1 : ERRNUMS);
 	if (wants_all() || (late ? is_sampled_late(call) : at))

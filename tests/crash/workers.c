@@ -21,7 +21,7 @@
 
 #include "harness/command.h"
 
-#define WORKERS_PER_CPU 3 /* a round mostly waits */
+#define WORKERS_PER_CPU 8 /* a round mostly waits */
 
 struct work {
 	struct point *points;
