@@ -3,9 +3,15 @@
  *
  * Caveats: major:minor is the superblock's (differs from st_dev on btrfs subvolumes); the pid was
  * noted when the lock was taken and may have been reused; a lock from another PID namespace may be
- * missing. The kernel hands the file out page by page and by position: when other locks go away
- * during the reading, one that stays held may be skipped. So absence alone proves nothing; read
- * twice.
+ * missing, and so may one that was taken by a process which has ended since, except in the first
+ * PID namespace. The kernel hands the file out page by page and by position: when other locks go
+ * away during the reading, one that stays held may be skipped. So absence from more than one page
+ * proves nothing; proc_locks_read_twice.
+ *
+ * The cost is quadratic, and each page's reading stops all locking on the machine: 1,000 lines take
+ * half a millisecond, 100,000 many seconds. Anyone can make the file that long by locking single
+ * bytes. So no more than PROC_LOCKS_SIZE_MAX is read; where there is more, kernel/descriptors.h
+ * finds holders at a linear cost.
  */
 #ifndef KERNEL_PROC_LOCKS_H
 #define KERNEL_PROC_LOCKS_H
@@ -15,6 +21,8 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+
+#define PROC_LOCKS_SIZE_MAX (1 << 20)
 
 struct proc_lock {
 	dev_t device;
@@ -26,6 +34,7 @@ struct proc_lock_list {
 	struct proc_lock *items; /* flock locks that are held (not waited for), sorted by inode */
 	size_t count;
 	size_t capacity;
+	bool truncated;	   /* there was more than is read */
 	bool in_one_piece; /* the newest reading was: nothing was skipped */
 };
 

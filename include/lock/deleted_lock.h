@@ -3,11 +3,10 @@
  * live run away. The app is alive all the same (lock-protocol.md, threat table), but only
  * /proc/locks and /proc/PID/fd still tell so.
  *
- * The cost where nothing is deleted: /proc/locks (proc_locks.h tells what that costs) and, when a
- * lock on the directory's device is held, a walk of the directory. Only a lock that no lockfile
- * accounts for makes it look into processes. In another PID namespace than the first, /proc/locks
- * hides too much: there all visible processes are looked into; holders outside the namespace are
- * not seen.
+ * The cost where nothing is deleted: at most two readings of 1 MiB of /proc/locks and, when a lock
+ * on the directory's device is held, a walk of the directory. Only a lock that no lockfile accounts
+ * for makes it look into processes. All processes are looked into where /proc/locks is longer, or
+ * hides too much: in another PID namespace than the first, whose outside is not seen at all.
  */
 #ifndef LOCK_DELETED_LOCK_H
 #define LOCK_DELETED_LOCK_H

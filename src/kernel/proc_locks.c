@@ -77,7 +77,7 @@ int proc_locks_read(struct proc_lock_list *list, struct error *err)
 		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to open /proc/locks");
 	/* By itself it would read 1 KiB at once: more pieces. */
 	(void)setvbuf(stream, buffer, _IOFBF, sizeof(buffer));
-	while (getline(&line, &size, stream) >= 0) {
+	while (read < PROC_LOCKS_SIZE_MAX && getline(&line, &size, stream) >= 0) {
 		read += strlen(line);
 		if (!parse_line(line, &lock))
 			continue;
@@ -89,6 +89,7 @@ int proc_locks_read(struct proc_lock_list *list, struct error *err)
 		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to read /proc/locks");
 	}
 	unite(list);
+	list->truncated = read >= PROC_LOCKS_SIZE_MAX;
 	list->in_one_piece = read <= PIECE - LINE_MAX_LENGTH;
 	return 0;
 }
@@ -97,7 +98,7 @@ int proc_locks_read_twice(struct proc_lock_list *list, struct error *err)
 {
 	if (proc_locks_read(list, err) < 0)
 		return -1;
-	return list->in_one_piece ? 0 : proc_locks_read(list, err);
+	return list->in_one_piece || list->truncated ? 0 : proc_locks_read(list, err);
 }
 
 void proc_locks_release(struct proc_lock_list *list)

@@ -272,7 +272,7 @@ int deleted_locks_among(const struct lock_dir *dir, struct proc_lock_list *locks
 	CLEANUP(search_release)
 	struct search search = {
 		.dir = dir,
-		.blind = !process_sees_all(),
+		.blind = locks->truncated || !process_sees_all(),
 		.candidates = *locks,
 	};
 

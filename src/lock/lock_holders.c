@@ -5,7 +5,6 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "kernel/descriptors.h"
-#include "kernel/process.h"
 #include "lock_internal.h"
 
 struct holders {
@@ -65,7 +64,7 @@ static bool any_held(const struct lock_view *views, size_t count)
 }
 
 int lock_holders_find(const struct lock_dir *dir, struct lock_view *views, size_t count,
-		      struct error *err)
+		      bool dead_too, struct error *err)
 {
 	CLEANUP_FREE struct lock_view **sorted = xcalloc(count + 1, sizeof(struct lock_view *));
 	struct holders holders = { .dir = dir, .views = sorted };
@@ -73,7 +72,7 @@ int lock_holders_find(const struct lock_dir *dir, struct lock_view *views, size_
 	for (size_t i = 0; i < count; i++)
 		if (views[i].inode)
 			sorted[holders.count++] = &views[i];
-	if (!holders.count || (process_sees_all() && !any_held(views, count)))
+	if (!holders.count || (!dead_too && !any_held(views, count)))
 		return 0;
 	qsort(sorted, holders.count, sizeof(struct lock_view *), by_inode);
 	return descriptors_of_all(take, &holders, err) < 0 ? -1 : 0;

@@ -56,9 +56,10 @@ enum deleted_owner deleted_owner_of(const struct lock_dir *dir, const struct des
 				    struct deleted_lock *lock);
 
 /* Adds to each view with an inode which processes share its lock's description, and says HELD of
- * what was thought dead when one does. One look through all processes. */
+ * what was thought dead when one does. One look through all processes; none where nothing is held,
+ * unless the dead are in doubt. */
 int lock_holders_find(const struct lock_dir *dir, struct lock_view *views, size_t count,
-		      struct error *err);
+		      bool dead_too, struct error *err);
 
 /* May a line of /proc/locks with this device mean a file in the directory? */
 bool lock_dir_may_have(const struct lock_dir *dir, dev_t device);

@@ -185,7 +185,7 @@ void lock_look_all(const struct lock_dir *dir, struct lock_view_list *list,
 {
 	CLEANUP(proc_locks_release) struct proc_lock_list locks = { 0 };
 	CLEANUP_FREE bool *without_companion = xcalloc(list->count + 1, sizeof(bool));
-	bool readable, sees_all = process_sees_all();
+	bool readable, look_at_all, sees_all = process_sees_all();
 	size_t asked = list->count;
 
 	*ret_problem = (struct error){ .kind = ERROR_NONE };
@@ -199,9 +199,10 @@ void lock_look_all(const struct lock_dir *dir, struct lock_view_list *list,
 		else if (without_companion[i])
 			leave_open(&list->items[i]);
 	}
+	look_at_all = locks.truncated || !sees_all;
 	if (readable)
 		(void)add_deleted(dir, &locks, list, ret_problem);
-	(void)lock_holders_find(dir, list->items, list->count, ret_problem);
+	(void)lock_holders_find(dir, list->items, list->count, look_at_all, ret_problem);
 	for (size_t i = 0; i < list->count; i++) {
 		struct lock_view *view = &list->items[i];
 

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "app_lock_fixture.h"
 #include "harness/command.h"
 #include "harness/harness.h"
+#include "kernel/proc_locks.h"
 #include "kernel/process.h"
 #include "lock/lock_look.h"
 #include "process_support.h"
@@ -226,6 +228,67 @@ static void test_no_lock_is_taken(void)
 	fixture_close(&fixture);
 }
 
+/* Anyone can make /proc/locks long: holders are found all the same, and it is not read to its end.
+ */
+static void flood(int ready)
+{
+	become_nobody();
+	alarm(120);
+	for (int i = 0; i < 50; i++) {
+		int fd = memfd_create("flood", MFD_CLOEXEC);
+
+		for (off_t k = 0; k < 1000; k++) {
+			struct flock lock = { .l_type = F_WRLCK,
+					      .l_whence = SEEK_SET,
+					      .l_start = 2 * k,
+					      .l_len = 1 };
+
+			EXPECT(!fcntl(fd, F_SETLK, &lock));
+		}
+	}
+	EXPECT(write(ready, "", 1) == 1);
+	for (;;)
+		pause();
+}
+
+static void test_flood(void)
+{
+	struct lock_fixture fixture = fixture_open("shop");
+	struct proc_lock_list locks = { 0 };
+	struct command_result result = { 0 };
+	pid_t holder = fixture_start_holder(&fixture, LOCK_ROLE_RUN), user;
+	int other, ready[2];
+	char byte;
+
+	CU_ASSERT_EQUAL_FATAL(pipe(ready), 0);
+	user = fork();
+	if (user == 0)
+		flood(ready[1]);
+	CHECK_NUMBER(read(ready[0], &byte, 1), 1);
+	other = lockfile_hold(fixture.dir.path, "other");
+	CHECK_NUMBER(unlinkat(fixture.dir.fd, fixture.name, 0), 0);
+	CHECK_NUMBER(proc_locks_read(&locks, NULL), 0);
+	CHECK_NUMBER(locks.truncated, true);
+	proc_locks_release(&locks);
+	CHECK_NUMBER(run_command(&result, "exec " PROGRAM " --lock-dir %s list", fixture.dir.path),
+		     0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(result.output, "shop: somebody has deleted the lockfile"));
+	CHECK_NUMBER(run_command(&result, "exec " PROGRAM " --lock-dir %s status other",
+				 fixture.dir.path),
+		     0);
+	CHECK_NUMBER(run_command(&result, "exec " PROGRAM " --lock-dir %s sweep", fixture.dir.path),
+		     0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(result.output, "2 live, "));
+	kill(user, SIGKILL);
+	CHECK_NUMBER(waitpid(user, NULL, 0), user);
+	close(ready[0]);
+	close(ready[1]);
+	close(other);
+	fixture_stop_holder(holder);
+	command_result_release(&result);
+	fixture_close(&fixture);
+}
+
 /* /proc/locks is read once per pass, whatever stands in the directory. */
 static void test_one_reading(void)
 {
@@ -255,6 +318,7 @@ static const struct test tests[] = {
 	{ "holders that are other programs", test_other_programs },
 	{ "holders across PID namespaces", test_pid_namespaces },
 	{ "list and status take no lock", test_no_lock_is_taken },
+	{ "a flood of locks", test_flood },
 	{ "list reads /proc/locks once, not per dead lockfile", test_one_reading },
 	{ NULL, NULL },
 };
