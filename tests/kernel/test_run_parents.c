@@ -94,12 +94,15 @@ static void killed_while_waiting(void)
 	const char *dir = temp_dir();
 	struct process agent;
 	int fd = lockfile_hold(dir, "shop");
+	char *output;
 	pid_t run;
 
 	lockfile_companion(fd, 0, F_WRLCK);
 	process_start(&agent, RUN_HERE "shop -- touch %s/ran & echo pid $!.; wait", dir, dir);
 	CU_ASSERT(wait_for_errors(&agent, "waiting for"));
-	run = (pid_t)number_after(process_output(&agent), "pid ");
+	output = process_output(&agent);
+	run = (pid_t)number_after(output, "pid ");
+	free(output);
 	kill(agent.pid, SIGKILL);
 	CU_ASSERT(wait_for_end(run));
 	close(fd);
@@ -115,6 +118,7 @@ static void killed_while_stopping(void)
 	const char *dir = temp_dir();
 	struct process agent;
 	char file[512];
+	char *output;
 	pid_t run;
 
 	snprintf(file, sizeof(file), "%s/done", dir);
@@ -124,7 +128,9 @@ static void killed_while_stopping(void)
 		      " echo ready; while :; do sleep 0.02; done' & echo pid $!.; wait",
 		      dir, file);
 	CU_ASSERT(wait_for_output(&agent, "ready"));
-	run = (pid_t)number_after(process_output(&agent), "pid ");
+	output = process_output(&agent);
+	run = (pid_t)number_after(output, "pid ");
+	free(output);
 	kill(run, SIGTERM);
 	CU_ASSERT(wait_for_output(&agent, "stopping"));
 	kill(agent.pid, SIGKILL);
