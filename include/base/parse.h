@@ -15,6 +15,10 @@ int parse_duration(const char *text, int64_t *ret_ms, struct error *err);
 /* A decimal number from min to max, without sign, space or leading zero. */
 int parse_number(const char *text, int64_t min, int64_t max, int64_t *ret, struct error *err);
 
+/* An RFC 3339 time, "2026-01-31T12:00:00.25+01:00", as seconds since the epoch; fractions are cut.
+ */
+int parse_time(const char *text, int64_t *ret, struct error *err);
+
 /* yes/no, true/false, on/off, 1/0. */
 int parse_bool(const char *text, bool *ret, struct error *err);
 

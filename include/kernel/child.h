@@ -24,11 +24,14 @@ struct child_setup {
 	char *const *envp;     /* NULL: ours */
 	const struct signal_state *signals; /* NULL, or the signal state to give back */
 	bool restore_capabilities;
-	bool new_session; /* setsid(2) */
-	int death_signal; /* PR_SET_PDEATHSIG, 0: none */
-	int cgroup_fd;	  /* O_DIRECTORY descriptor of a cgroup to enter, or -1 */
-	int inherit_fd;	  /* close-on-exec is cleared on it in the child, or -1 */
-	int stdout_fd;	  /* becomes the child's descriptor 1, or -1 */
+	bool new_session;   /* setsid(2) */
+	int death_signal;   /* PR_SET_PDEATHSIG, 0: none */
+	int cgroup_fd;	    /* O_DIRECTORY descriptor of a cgroup to enter, or -1 */
+	int inherit_fd;	    /* close-on-exec is cleared on it in the child, or -1 */
+	int stdin_fd;	    /* becomes the child's descriptor 0, or -1 */
+	int stdout_fd;	    /* becomes the child's descriptor 1, or -1 */
+	bool stderr_too;    /* and descriptor 2 */
+	bool standard_only; /* no descriptor above 2 is handed on, whoever opened it (Linux 5.11) */
 	/* Under an init of its own in new PID and mount namespaces with their own /proc; without
 	 * the privilege for that, in a new user namespace as well. The child is that init: its end
 	 * is the end of every process in there. Signals reach CMD by child_queue. */
@@ -38,7 +41,7 @@ struct child_setup {
 /* The defaults: no special wishes. */
 #define CHILD_SETUP_INIT                                                                           \
 	{                                                                                          \
-		.cgroup_fd = -1, .inherit_fd = -1, .stdout_fd = -1                                 \
+		.cgroup_fd = -1, .inherit_fd = -1, .stdin_fd = -1, .stdout_fd = -1                 \
 	}
 
 /* Starts the child and returns once its exec has succeeded. On failure *err names the step,

@@ -16,6 +16,7 @@ enum lock_view_state {
 	LOCK_VIEW_REAPING, /* a janitor holds it */
 	LOCK_VIEW_DEAD,	   /* the lockfile is there and nobody holds it */
 	LOCK_VIEW_KEPT,	   /* dead, and kept until kept_until (lock_view_judge_kept) */
+	LOCK_VIEW_ORPHAN,  /* no lockfile, but the engine has an app that [orphans] applies to */
 	LOCK_VIEW_UNKNOWN, /* it could not be examined: see error */
 };
 #define LOCK_VIEW_STATE_COUNT 6
@@ -43,7 +44,7 @@ struct lock_view {
 	int64_t kept_until;	     /* wall-clock second, with LOCK_VIEW_KEPT */
 };
 
-/* "free", "held", "reaping", "dead", "kept", "unknown" */
+/* "free", "held", "reaping", "dead", "kept", "orphan", "unknown" */
 const char *lock_view_state_name(enum lock_view_state state);
 
 /* A dead one that its record keeps, for at most max seconds, becomes LOCK_VIEW_KEPT. */

@@ -22,8 +22,9 @@ enum run_phase {
 	RUN_PHASE_STOPPING,
 	RUN_PHASE_TEARDOWN,
 	RUN_PHASE_RELEASED,
+	RUN_PHASE_ORPHAN, /* no run: a janitor has found the app without one, and removed nothing yet */
 };
-#define RUN_PHASE_COUNT 7
+#define RUN_PHASE_COUNT 8
 
 /* Empty texts and zero numbers mean: not stated. */
 struct record {

@@ -50,6 +50,7 @@ struct app_result {
 	size_t scratch;	    /* scratch directories that were removed */
 	int64_t kept_until; /* wall-clock second, with APP_KEPT */
 	int64_t took_ms;
+	bool orphan;	      /* nobody's lockfile stood for it */
 	bool matched_nothing; /* reaped, but the engine had no object of this app */
 	struct error error;   /* why, with APP_LEFT */
 };
@@ -67,6 +68,7 @@ struct sweep_result {
 	int64_t took_ms;
 	bool engine_unreachable;
 	bool interrupted;
+	struct error orphan_error; /* why orphans could not be looked for */
 	bool dry_run;
 };
 

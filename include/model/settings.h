@@ -27,6 +27,11 @@ enum stack_name_rule {
 };
 #define STACK_NAME_CUT 45
 
+enum hook_failure {
+	HOOK_FAILURE_KEEP, /* the app stays for the next sweep */
+	HOOK_FAILURE_IGNORE,
+};
+
 struct settings {
 	/* [lock] */
 	char *lock_dir;
@@ -50,6 +55,13 @@ struct settings {
 	char *protect_label;	  /* "key=value": an object that carries it is never removed */
 	struct word_list protect; /* globs of object names that are never removed */
 	struct word_list volume_drivers; /* volumes of other drivers are never removed */
+	struct word_list hook_before;	 /* a program and its arguments; empty: none */
+	struct word_list hook_after;
+	int64_t hook_timeout_ms;
+	enum hook_failure hook_failure;
+	/* [orphans] */
+	struct word_list orphan_pattern; /* globs of app names; empty: none is looked for */
+	int64_t orphan_min_age_ms;
 	/* [run] */
 	int64_t kill_grace_ms;
 	int64_t teardown_timeout_ms;
@@ -70,6 +82,9 @@ void word_list_append(struct word_list *list, const char *word, size_t length);
 /* Does fnmatch(3) match any of the globs? */
 bool word_list_matches(const struct word_list *globs, const char *text);
 bool word_list_contains(const struct word_list *list, const char *word);
+
+/* How long a janitor may take with one app, hooks included. */
+int64_t settings_reap_limit_ms(const struct settings *settings);
 
 /* The app's stack name by the configured rule. */
 void settings_stack_name(const struct settings *settings, const char *app, char *ret, size_t size);

@@ -54,6 +54,8 @@ void owner_list_add_stated(struct owner_list *list, const struct resource *resou
 			   const struct settings *settings);
 /* Makes the list ready for ownership_judge; appends move owners afterwards. */
 void owner_list_sort(struct owner_list *list);
+/* Does any owner go by the name, itself or its stack? */
+bool owner_list_knows(const struct owner_list *list, const char *name);
 /* The owner whose lockfile the app's name hashes to; NULL: none. */
 const struct owner *owner_list_find(const struct owner_list *list, const char *app);
 void owner_list_release(struct owner_list *list);

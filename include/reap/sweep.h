@@ -19,7 +19,9 @@
 struct sweep_options {
 	const struct settings *settings;
 	bool dry_run;
-	int jobs;		/* apps worked on at once */
+	bool orphans;			    /* reap_sweep: look for orphans, too (reap/orphans.h) */
+	const struct record *orphan_record; /* ... whose lockfiles say this of the janitor */
+	int jobs;			    /* apps worked on at once */
 	int64_t app_timeout_ms; /* each app's own deadline, from the moment its work begins */
 	int64_t timeout_ms;	/* of everything; CLOCK_NEVER: none */
 	bool name_live;		/* report live apps, too, which costs a second look at each */
@@ -34,6 +36,10 @@ struct sweep_options {
 	 */
 	void (*on_result)(void *data, const struct app_result *result);
 	void *on_result_data;
+	/* Called with on_result_data for each line that a hook writes, and for its failure when
+	 * that is ignored. The text is hostile. */
+	void (*on_hook_line)(void *data, const struct app_result *app, const char *hook,
+			     const char *line);
 };
 
 /* An app whose lock the caller holds and hands over. */
@@ -49,6 +55,8 @@ struct reap_target {
 	bool no_fence; /* the caller has fenced already, and is itself part of the run */
 	bool was_killed; /* with no_fence: something of the run was, perhaps in mid-request */
 	bool live;	 /* for reap_look: a run holds the app */
+	bool orphan;	 /* found by its age and name: left alone when it turns out to be none */
+	struct orphan_search *search; /* no app: a look for orphans; inside only */
 };
 
 /* Probes every lockfile and reaps what is dead. Returns 0 with *ret filled: what could not be done
@@ -65,6 +73,11 @@ void reap_targets(const struct lock_dir *dir, struct reap_target *targets, size_
  * is set), so that it is past when it is told. A live app's objects come out as planned, too. */
 void reap_look(const struct lock_dir *dir, struct reap_target *targets, size_t count,
 	       const struct sweep_options *options, struct sweep_result *result);
+
+/* The names of apps that a sweep for orphans would take now, sorted; the caller releases *ret.
+ * Takes no lock. */
+int reap_find_orphans(const struct lock_dir *dir, const struct sweep_options *options,
+		      struct word_list *ret, struct error *err);
 
 /* The exit status of cli.md: 0, 1, or 69. */
 int sweep_exit_status(const struct sweep_result *result);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 
@@ -90,6 +91,72 @@ int parse_number(const char *text, int64_t min, int64_t max, int64_t *ret, struc
 				 "\"%s\" is not a number from %" PRId64 " to %" PRId64, text, min,
 				 max);
 	*ret = number;
+	return 0;
+}
+
+/* Exactly so many digits, then one of the characters in `after`, which is passed unless it is the
+ * end. */
+static bool take_part(const char **text, size_t digits, int64_t min, int64_t max, const char *after,
+		      int *ret)
+{
+	const char *end = *text;
+	int64_t number;
+
+	if (strspn(*text, "0123456789") != digits || !take_digits(&end, max, &number) ||
+	    number < min || !strchr(after, *end))
+		return false;
+	*ret = (int)number;
+	*text = *end ? end + 1 : end;
+	return true;
+}
+
+/* "Z", "+01:00"; the text is behind its sign already. */
+static bool read_zone(char sign, const char *text, int64_t *ret_seconds)
+{
+	int hours = 0, minutes = 0;
+
+	if (sign != 'Z' &&
+	    (!take_part(&text, 2, 0, 23, ":", &hours) || !take_part(&text, 2, 0, 59, "", &minutes)))
+		return false;
+	*ret_seconds = (hours * 60 + minutes) * (sign == '-' ? -60 : 60);
+	return !*text;
+}
+
+static bool read_time(const char *text, int64_t *ret)
+{
+	struct tm date = { 0 };
+	int64_t zone;
+
+	if (!take_part(&text, 4, 1, 9999, "-", &date.tm_year) ||
+	    !take_part(&text, 2, 1, 12, "-", &date.tm_mon) ||
+	    !take_part(&text, 2, 1, 31, "T", &date.tm_mday) ||
+	    !take_part(&text, 2, 0, 23, ":", &date.tm_hour) ||
+	    !take_part(&text, 2, 0, 59, ":", &date.tm_min) ||
+	    !take_part(&text, 2, 0, 60, ".Z+-", &date.tm_sec))
+		return false;
+	if (text[-1] == '.') {
+		size_t digits = strspn(text, "0123456789");
+
+		if (!digits || !text[digits] || !strchr("Z+-", text[digits]))
+			return false;
+		text += digits + 1;
+	}
+	if (!read_zone(text[-1], text, &zone))
+		return false;
+	date.tm_year -= 1900;
+	date.tm_mon--;
+	*ret = (int64_t)timegm(&date) - zone;
+	return true;
+}
+
+int parse_time(const char *text, int64_t *ret, struct error *err)
+{
+	int64_t second;
+
+	if (!read_time(text, &second))
+		return error_set(err, ERROR_USAGE, "\"%s\" is not a time like 2026-01-31T12:00:00Z",
+				 text);
+	*ret = second;
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "commands/command.h"
 #include "engine/engine.h"
+#include "lock/lock_look.h"
 #include "model/lock_view.h"
 #include "model/metrics.h"
 #include "model/record.h"
@@ -50,6 +51,7 @@ struct janitor {
 	struct context *context;
 	struct engine_connection connection;
 	struct sweep_options options;
+	struct record orphan_record;
 	struct error report_error; /* the first output that failed */
 	int wake_fd;
 	int64_t began_ms;
@@ -70,6 +72,8 @@ int janitor_check_deleted_holder(const struct lock_dir *dir, const struct reap_t
 /* sweep_metrics.c: completes the metrics that the results were added to, and writes the file. */
 void sweep_write_metrics(const struct context *context, const struct lock_dir *dir,
 			 struct metrics *metrics, int64_t took_ms, int status);
+/* Readies the options for orphans; ERROR_CONFIG when no app can be one. */
+int janitor_want_orphans(struct janitor *janitor, struct error *err);
 
 /* Was the program told to end? */
 bool janitor_is_told(const struct janitor *janitor);
@@ -83,6 +87,9 @@ struct resources {
  * Returns the exit status. */
 int resources_look(struct context *context, const struct lock_dir *dir, struct lock_view *views,
 		   size_t count, struct resources *ret);
+/* Appends a view for each orphan. Returns the exit status. */
+int resources_find_orphans(struct context *context, const struct lock_dir *dir,
+			   struct lock_view_list *list);
 void resources_release(struct resources *resources);
 
 /* holder.c */

@@ -28,6 +28,16 @@ static void show(void *data, const struct app_result *result)
 		janitor->report_error = err;
 }
 
+/* The log escapes what it is given. */
+static void log_hook(void *data, const struct app_result *result, const char *hook,
+		     const char *line)
+{
+	char label[APP_HASH_LENGTH + 2];
+
+	(void)data;
+	log_info("%s: %s: %s", app_result_label(result, label, sizeof(label)), hook, line);
+}
+
 int janitor_init(struct janitor *janitor, struct context *context, int64_t jobs, int64_t timeout_ms,
 		 bool dry_run, struct error *err)
 {
@@ -50,7 +60,8 @@ int janitor_init(struct janitor *janitor, struct context *context, int64_t jobs,
 			     .wake_fd = wake_fd,
 			     .name_live = context->report.verbose || context->report.json,
 			     .connect = engine_connect,
-			     .on_result = show },
+			     .on_result = show,
+			     .on_hook_line = log_hook },
 	};
 	janitor->connection.jobs = janitor->options.jobs;
 	janitor->options.connect_data = &janitor->connection;
@@ -66,6 +77,8 @@ int janitor_finish(struct janitor *janitor, const struct sweep_result *result)
 
 	if (janitor->connection.error.kind != ERROR_NONE)
 		log_error("%s", janitor->connection.error.message);
+	if (result->orphan_error.kind != ERROR_NONE && janitor->connection.error.kind == ERROR_NONE)
+		log_error("%s", result->orphan_error.message);
 	if (err->kind == ERROR_NONE && report_summary(report, result, err) == 0)
 		(void)report_finish(report, err);
 	if (err->kind != ERROR_NONE) {
@@ -80,6 +93,17 @@ void janitor_release(struct janitor *janitor)
 {
 	engine_disconnect(&janitor->connection);
 	(void)close(janitor->wake_fd);
+}
+
+int janitor_want_orphans(struct janitor *janitor, struct error *err)
+{
+	if (!janitor->options.settings->orphan_pattern.count)
+		return error_set(err, ERROR_CONFIG,
+				 "--orphans: no app can be one: [orphans] app_pattern is empty");
+	holder_record("", &janitor->orphan_record);
+	janitor->options.orphans = true;
+	janitor->options.orphan_record = &janitor->orphan_record;
+	return 0;
 }
 
 bool janitor_is_told(const struct janitor *janitor)

@@ -12,12 +12,14 @@
 #define STATUS_UNKNOWN 4
 
 static struct {
-	bool resources;
+	bool resources, orphans;
 } given;
 
 const struct option_spec list_options_table[] = {
 	{ "resources", 0, OPTION_FLAG, &given.resources, NULL,
 	  "ask the engine, too, and show the objects of each app", 0, 0, NULL },
+	{ "orphans", 0, OPTION_FLAG, &given.orphans, NULL,
+	  "ask the engine, too, and show what sweep --orphans would take", 0, 0, NULL },
 	OPTIONS_END,
 };
 
@@ -122,6 +124,7 @@ static int list_all(struct context *context, const struct lock_dir *dir,
 		    struct lock_view_list *list, struct error *err)
 {
 	size_t kept = 0;
+	int found = 0, result;
 
 	if (lock_dir_each(dir, add, list, err) < 0)
 		return -1;
@@ -131,7 +134,10 @@ static int list_all(struct context *context, const struct lock_dir *dir,
 		if (list->items[i].state != LOCK_VIEW_FREE)
 			list->items[kept++] = list->items[i];
 	list->count = kept;
-	return report_views(context, dir, list, err);
+	if (given.orphans)
+		found = resources_find_orphans(context, dir, list);
+	result = report_views(context, dir, list, err);
+	return result ? result : found;
 }
 
 int command_list(struct context *context, char **operands)
@@ -161,6 +167,7 @@ static int status_of(enum lock_view_state state)
 	case LOCK_VIEW_REAPING:
 		return STATUS_DEAD;
 	case LOCK_VIEW_FREE:
+	case LOCK_VIEW_ORPHAN:
 		return STATUS_FREE;
 	case LOCK_VIEW_UNKNOWN:
 		break;

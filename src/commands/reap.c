@@ -140,7 +140,7 @@ static int acquire(const struct janitor *janitor, const struct lock_dir *dir,
 	struct app_hash hash = app_hash_of(target->app);
 	struct wait wait = {
 		.run_limit = clock_deadline(given.force ? FORCE_LIMIT_MS : given.wait_ms),
-		.janitor_limit = clock_deadline(janitor->options.app_timeout_ms),
+		.janitor_limit = clock_deadline(settings_reap_limit_ms(janitor->options.settings)),
 		.unnamed_limit =
 			clock_deadline(given.wait_ms > GRACE_MS ? given.wait_ms : GRACE_MS),
 	};

@@ -60,3 +60,33 @@ void resources_release(struct resources *resources)
 		app_result_release(&resources->results[i]);
 	free(resources->results);
 }
+
+static void append_orphan(struct lock_view_list *list, const char *app)
+{
+	struct app_hash hash = app_hash_of(app);
+	struct lock_view *view;
+
+	lock_view_list_add(list, &hash);
+	view = &list->items[list->count - 1];
+	view->state = LOCK_VIEW_ORPHAN;
+	view->record.known = true;
+	(void)snprintf(view->record.app, sizeof(view->record.app), "%s", app);
+}
+
+int resources_find_orphans(struct context *context, const struct lock_dir *dir,
+			   struct lock_view_list *list)
+{
+	CLEANUP(word_list_release) struct word_list names = { 0 };
+	struct error err = { .kind = ERROR_NONE };
+	struct janitor janitor;
+	int found = -1;
+
+	if (janitor_init(&janitor, context, -1, -1, true, &err) < 0)
+		return command_fail(&err);
+	if (janitor_want_orphans(&janitor, &err) == 0)
+		found = reap_find_orphans(dir, &janitor.options, &names, &err);
+	janitor_release(&janitor);
+	for (size_t i = 0; i < names.count; i++)
+		append_orphan(list, names.words[i]);
+	return found < 0 ? command_fail(&err) : 0;
+}

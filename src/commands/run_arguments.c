@@ -138,7 +138,7 @@ static void fill_options(struct run_prepared *prepared, const struct context *co
 		.if_held = (enum if_held)given->if_held,
 		.conflict_status = (int)given->conflict_status,
 		.wait_ms = or_default(given->wait_ms, CLOCK_NEVER),
-		.janitor_wait_ms = settings->app_timeout_ms,
+		.janitor_wait_ms = settings_reap_limit_ms(settings),
 		.deadline_ms = or_default(given->deadline_ms, CLOCK_NEVER),
 		.kill_grace_ms = or_default(given->kill_grace_ms, settings->kill_grace_ms),
 		.teardown_timeout_ms =

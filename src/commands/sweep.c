@@ -2,13 +2,15 @@
 #include "commands_internal.h"
 
 static struct {
-	bool dry_run;
+	bool dry_run, orphans;
 	int64_t jobs, timeout_ms;
 } given = { .jobs = -1, .timeout_ms = -1 };
 
 const struct option_spec sweep_options_table[] = {
 	{ "dry-run", 0, OPTION_FLAG, &given.dry_run, NULL, "only say what would be removed", 0, 0,
 	  NULL },
+	{ "orphans", 0, OPTION_FLAG, &given.orphans, NULL,
+	  "reap orphans, too: apps on [orphans] app_pattern without a lockfile", 0, 0, NULL },
 	{ "jobs", 0, OPTION_NUMBER, &given.jobs, "N", "apps worked on at once, 1 to 64", 1, 64,
 	  NULL },
 	{ "timeout", 0, OPTION_DURATION, &given.timeout_ms, "D", "end the whole sweep after D", 0,
@@ -35,7 +37,8 @@ int command_sweep(struct context *context, char **operands)
 	}
 	if (context->settings.metrics && !given.dry_run)
 		janitor.metrics = &metrics;
-	if (reap_sweep(&dir, &janitor.options, &result, &err) < 0)
+	if ((given.orphans && janitor_want_orphans(&janitor, &err) < 0) ||
+	    reap_sweep(&dir, &janitor.options, &result, &err) < 0)
 		status = command_fail(&err);
 	else
 		status = janitor_finish(&janitor, &result);

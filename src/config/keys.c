@@ -7,6 +7,7 @@
 #include "base/parse.h"
 
 #define BLANKS " \t"
+#define A_PROGRAM "an absolute path and arguments, split at blanks"
 #define A_DURATION "a duration like 90s or 1h30m, at least 1ms"
 
 static void set_text(char **field, const char *value)
@@ -214,6 +215,25 @@ static bool parse_assignment(const struct config_rule *rule, const char *value, 
 	return add_word(value, field);
 }
 
+static bool parse_hook(const struct config_rule *rule, const char *value, void *field)
+{
+	return (!*value || *value == '/') && parse_words(rule, value, field);
+}
+
+static bool parse_hook_failure(const struct config_rule *rule, const char *value, void *field)
+{
+	enum hook_failure *failure = field;
+
+	(void)rule;
+	if (!strcmp(value, "keep"))
+		*failure = HOOK_FAILURE_KEEP;
+	else if (!strcmp(value, "ignore"))
+		*failure = HOOK_FAILURE_IGNORE;
+	else
+		return false;
+	return true;
+}
+
 #define FIELD(name) offsetof(struct settings, name)
 
 const struct config_rule config_rules[] = {
@@ -286,6 +306,27 @@ const struct config_rule config_rules[] = {
 	  0,
 	  0,
 	  "a list of driver names" },
+	{ { "reap", "before" }, parse_hook, FIELD(hook_before), 0, 0, A_PROGRAM },
+	{ { "reap", "after" }, parse_hook, FIELD(hook_after), 0, 0, A_PROGRAM },
+	{ { "reap", "hook_timeout" }, parse_span, FIELD(hook_timeout_ms), 1, 0, A_DURATION },
+	{ { "reap", "hook_failure" },
+	  parse_hook_failure,
+	  FIELD(hook_failure),
+	  0,
+	  0,
+	  "keep or ignore" },
+	{ { "orphans", "app_pattern" },
+	  parse_words,
+	  FIELD(orphan_pattern),
+	  0,
+	  0,
+	  "a list of globs" },
+	{ { "orphans", "min_age" },
+	  parse_span,
+	  FIELD(orphan_min_age_ms),
+	  0,
+	  0,
+	  "a duration like 90s or 1h30m" },
 	{ { "run", "kill_grace" },
 	  parse_span,
 	  FIELD(kill_grace_ms),

@@ -5,7 +5,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <linux/close_range.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -96,17 +98,30 @@ static int clear_close_on_exec(int fd)
 }
 
 /* dup2(2) onto itself would leave the flag. */
-static int become_stdout(int fd)
+static int become(int fd, int number)
 {
-	return fd == STDOUT_FILENO ? clear_close_on_exec(fd) : dup2(fd, STDOUT_FILENO);
+	return fd == number ? clear_close_on_exec(fd) : dup2(fd, number);
+}
+
+/* The descriptors that are given are not among the standard ones, but for their own place. */
+static int redirect(const struct child_setup *setup)
+{
+	if (setup->stdin_fd >= 0 && become(setup->stdin_fd, STDIN_FILENO) < 0)
+		return -1;
+	if (setup->stdout_fd >= 0 && become(setup->stdout_fd, STDOUT_FILENO) < 0)
+		return -1;
+	return setup->stderr_too ? dup2(STDOUT_FILENO, STDERR_FILENO) : 0;
 }
 
 enum step child_exec(const struct child_setup *setup)
 {
 	char *const *envp = setup->envp ? setup->envp : environ;
 
-	if (setup->stdout_fd >= 0 && become_stdout(setup->stdout_fd) < 0)
+	if (redirect(setup) < 0)
 		return STEP_STDOUT;
+	/* Libraries don't all open theirs close-on-exec. The status pipe lives until exec. */
+	if (setup->standard_only)
+		(void)syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
 	if (setup->inherit_fd >= 0 && clear_close_on_exec(setup->inherit_fd) < 0)
 		return STEP_INHERIT;
 	/* Last, so that no signal is delivered half-way. */

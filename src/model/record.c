@@ -7,6 +7,7 @@ static const char *const names[RUN_PHASE_COUNT] = {
 	[RUN_PHASE_FRESH_START] = "fresh-start", [RUN_PHASE_RUNNING] = "running",
 	[RUN_PHASE_STOPPING] = "stopping",	 [RUN_PHASE_TEARDOWN] = "teardown",
 	[RUN_PHASE_RELEASED] = "released",
+	[RUN_PHASE_ORPHAN] = "orphan",
 };
 
 const char *run_phase_name(enum run_phase phase)

@@ -24,6 +24,8 @@ void settings_init(struct settings *settings)
 		.stack_name = STACK_NAME_APP,
 		.jobs = 4,
 		.app_timeout_ms = 120000,
+		.hook_timeout_ms = 30000,
+		.orphan_min_age_ms = 3600000,
 		.protect_label = xstrdup("ci-janitor.protect=true"),
 		.kill_grace_ms = 30000,
 		.teardown_timeout_ms = 120000,
@@ -52,6 +54,9 @@ void settings_release(struct settings *settings)
 	word_list_release(&settings->app_labels);
 	word_list_release(&settings->app_protect);
 	word_list_release(&settings->app_files);
+	word_list_release(&settings->hook_before);
+	word_list_release(&settings->hook_after);
+	word_list_release(&settings->orphan_pattern);
 	word_list_release(&settings->prefix_kinds);
 	word_list_release(&settings->protect);
 	word_list_release(&settings->volume_drivers);
@@ -89,6 +94,13 @@ bool word_list_contains(const struct word_list *list, const char *word)
 		if (!strcmp(list->words[i], word))
 			return true;
 	return false;
+}
+
+int64_t settings_reap_limit_ms(const struct settings *settings)
+{
+	int64_t hooks = (settings->hook_before.count > 0) + (settings->hook_after.count > 0);
+
+	return settings->app_timeout_ms + hooks * settings->hook_timeout_ms;
 }
 
 void settings_stack_name(const struct settings *settings, const char *app, char *ret, size_t size)

@@ -36,7 +36,7 @@ void job_init(struct reaper *reaper, struct job *job, struct reap_target *target
 		.deadline = clock_deadline(reaper->options->app_timeout_ms),
 		.settle = may_have_late_removals(target),
 		.settled_at = may_have_late_requests(target) ? SETTLED_UNKNOWN : 0,
-		.result = { .hash = target->lock.hash },
+		.result = { .hash = target->lock.hash, .orphan = target->orphan },
 	};
 	(void)snprintf(job->result.app, sizeof(job->result.app), "%s", target->app);
 	job->clean_listings_needed = job->settle ? 2 : 1;
@@ -83,12 +83,13 @@ static void give_up_lock(struct reaper *reaper, struct job *job)
 {
 	struct reap_target *target = job->target;
 	bool nothing = target->created && !anything_was_done(job);
+	bool not_begun = target->orphan && target->record.phase == RUN_PHASE_ORPHAN;
 	struct error err = { .kind = ERROR_NONE };
 
 	if (target->for_run)
 		return;
 	if (job->result.outcome != APP_REAPED && !(target->created && reaper->options->dry_run) &&
-	    !nothing) {
+	    !nothing && !not_begun && !job->spared) {
 		app_lock_release(&target->lock);
 		return;
 	}
@@ -112,18 +113,59 @@ static void remove_scratch(const struct reaper *reaper, const struct job *job,
 	result->error = err;
 }
 
+/* There is no app to report on. */
+static void finish_search(struct reaper *reaper, struct job *job, const struct error *err)
+{
+	if (err)
+		job->target->search->error = *err;
+	job->state = JOB_DONE;
+	reaper->unfinished--;
+}
+
+/* What was not got rid of has the end's reason for its own. */
+static void explain_rest(struct job *job, const struct error *err)
+{
+	for (size_t i = 0; i < job->item_count; i++) {
+		struct action *action = &job->result.actions[job->items[i].action];
+
+		if (job->items[i].state != ITEM_FINISHED && action->outcome == ACTION_PLANNED)
+			action_set_outcome(action, job->spared ? ACTION_KEPT : ACTION_FAILED,
+					   err->message);
+	}
+}
+
+static enum app_outcome outcome_of(const struct reaper *reaper, const struct job *job,
+				   const struct error *err)
+{
+	if (job->spared)
+		return APP_LIVE;
+	if (err)
+		return APP_LEFT;
+	return reaper->options->dry_run ? APP_PLANNED : APP_REAPED;
+}
+
 void job_finish(struct reaper *reaper, struct job *job, const struct error *err)
+{
+	if (job->hooked && !job->spared && hook_is_configured(reaper, HOOK_AFTER))
+		hook_enter(job, HOOK_AFTER, err);
+	else
+		job_end(reaper, job, err);
+}
+
+void job_end(struct reaper *reaper, struct job *job, const struct error *err)
 {
 	struct app_result *result = &job->result;
 
-	for (size_t i = 0; i < job->item_count; i++)
-		if (err && !reaper->options->dry_run && job->items[i].state != ITEM_FINISHED &&
-		    result->actions[job->items[i].action].outcome == ACTION_PLANNED)
-			action_set_outcome(&result->actions[job->items[i].action], ACTION_FAILED,
-					   err->message);
+	hook_abort(reaper, job);
+	if (job->target->search) {
+		finish_search(reaper, job, err);
+		return;
+	}
+	if (err && !reaper->options->dry_run)
+		explain_rest(job, err);
 	if (err)
 		result->error = *err;
-	result->outcome = err ? APP_LEFT : reaper->options->dry_run ? APP_PLANNED : APP_REAPED;
+	result->outcome = outcome_of(reaper, job, err);
 	remove_scratch(reaper, job, result);
 	result->matched_nothing = !err && result->action_count == 0;
 	result->took_ms = clock_now_ms() - job->began_at;

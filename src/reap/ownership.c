@@ -159,6 +159,13 @@ static size_t add_name_claims(struct claims *claims, const struct owner_list *ow
 	return found;
 }
 
+bool owner_list_knows(const struct owner_list *list, const char *name)
+{
+	struct claims claims = { .ours = OWNER_NOBODY };
+
+	return add_name_claims(&claims, list, NULL, name) > 0;
+}
+
 static bool is_stated(const struct owner_list *owners, const char *name)
 {
 	return owners->stated_count && bsearch(&name, owners->stated, owners->stated_count,

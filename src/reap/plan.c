@@ -243,12 +243,35 @@ static void strike_vanished(struct job *job)
 	}
 }
 
+/* A lockfile that was made by this very call, for an app that has nothing, calls for none. */
+static bool begin_hook(struct reaper *reaper, struct job *job)
+{
+	size_t refused;
+
+	if (job->hooked || reaper->options->dry_run ||
+	    (job->target->created && !count_waiting(job, &refused)))
+		return false;
+	job->hooked = true;
+	if (!hook_is_configured(reaper, HOOK_BEFORE))
+		return false;
+	hook_enter(job, HOOK_BEFORE, NULL);
+	return true;
+}
+
 static void after_world(struct reaper *reaper, struct job *job, const struct look *look)
 {
+	struct error err = { .kind = ERROR_NONE };
 	size_t refused, waiting;
 
 	if (job->settled_at == SETTLED_UNKNOWN)
 		job->settled_at = clock_now_ms() + SETTLE_MS;
+	if (job->target->orphan && !orphan_is_one(reaper, job, &look->found, &err)) {
+		job->spared = err.kind == ERROR_HELD;
+		job_finish(reaper, job, &err);
+		return;
+	}
+	if (begin_hook(reaper, job))
+		return;
 	strike_vanished(job);
 	waiting = count_waiting(job, &refused);
 	if (reaper->options->dry_run) {
@@ -318,7 +341,11 @@ void plan_apply(struct reaper *reaper, const struct look *look)
 
 		if (!waits_for(job, look))
 			continue;
-		if (job->state == JOB_BARRIER) {
+		if (job->target->search) {
+			orphan_search_take(job->target->search, reaper->options->settings,
+					   &look->found, &owners);
+			job_finish(reaper, job, NULL);
+		} else if (job->state == JOB_BARRIER) {
 			after_barrier(reaper, job, look);
 		} else {
 			plan_files(reaper, job, &owners);

@@ -7,8 +7,8 @@
 #include "lock/lock_look.h"
 #include "reap_internal.h"
 
-static void say(const struct sweep_options *options, const struct app_hash *hash,
-		enum app_outcome outcome, const char *app, const struct error *err)
+void sweep_say(const struct sweep_options *options, const struct app_hash *hash,
+	       enum app_outcome outcome, const char *app, const struct error *err)
 {
 	struct app_result result = { .hash = *hash, .outcome = outcome };
 
@@ -28,8 +28,8 @@ static void say_held(const struct lock_dir *dir, const struct sweep_options *opt
 	if (!options->name_live)
 		return;
 	lock_look(dir, hash, NULL, &view);
-	say(options, hash, view.state == LOCK_VIEW_REAPING ? APP_REAPING : APP_LIVE,
-	    view.record.known ? view.record.app : NULL, NULL);
+	sweep_say(options, hash, view.state == LOCK_VIEW_REAPING ? APP_REAPING : APP_LIVE,
+		  view.record.known ? view.record.app : NULL, NULL);
 }
 
 /* Its owner wants to look at what a failed run left. Whoever names the app doesn't come by here. */
@@ -52,11 +52,20 @@ static bool is_kept(const struct sweep_options *options, const struct reap_targe
 	return true;
 }
 
+/* A janitor died that had found an orphan and removed nothing yet: that makes nobody dead. */
+static void drop_orphan_lock(const struct reaper *reaper, struct reap_target *target)
+{
+	if (reaper->options->dry_run)
+		app_lock_release(&target->lock);
+	else
+		(void)app_lock_forget(reaper->dir, &target->lock, NULL);
+}
+
 static void say_unusable(struct reaper *reaper, const struct app_hash *hash,
 			 const struct error *err)
 {
 	reaper->result->unusable++;
-	say(reaper->options, hash, APP_LEFT, NULL, err);
+	sweep_say(reaper->options, hash, APP_LEFT, NULL, err);
 }
 
 static bool take_target(struct reaper *reaper, struct reap_target *target)
@@ -71,8 +80,12 @@ static bool take_target(struct reaper *reaper, struct reap_target *target)
 	}
 	if (target->record.known)
 		(void)snprintf(target->app, sizeof(target->app), "%s", target->record.app);
+	if (target->record.known && target->record.phase == RUN_PHASE_ORPHAN) {
+		drop_orphan_lock(reaper, target);
+		return false;
+	}
 	if (target->app[0] && word_list_matches(&options->settings->app_protect, target->app))
-		say(options, &target->lock.hash, APP_PROTECTED, target->app, NULL);
+		sweep_say(options, &target->lock.hash, APP_PROTECTED, target->app, NULL);
 	else if (!is_kept(options, target))
 		return true;
 	app_lock_release(&target->lock);
@@ -113,8 +126,8 @@ static void say_deleted(struct reaper *reaper, const struct deleted_lock *lock)
 			(int)lock->pid);
 	reaper->result->live++;
 	reaper->result->deleted++;
-	say(reaper->options, &lock->hash, APP_LIVE, lock->record.known ? lock->record.app : NULL,
-	    &err);
+	sweep_say(reaper->options, &lock->hash, APP_LIVE,
+		  lock->record.known ? lock->record.app : NULL, &err);
 }
 
 int probe_deleted(struct reaper *reaper, struct error *err)

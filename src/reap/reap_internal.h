@@ -1,11 +1,16 @@
 /* One sweep at work: its apps as jobs, each a small state machine, and the listings they share.
  *
  *	FENCE -> LISTING -> READY -> REMOVING -> BARRIER -> REMOVING -> LISTING ... -> DONE
+ *	          |    ^                                                  |             ^
+ *	          v    |                                                  v             |
+ *	        HOOK (before)                                          HOOK (after) ----+
  *
  * A job is done when a listing that began after its last removal shows nothing of its app. */
 #ifndef REAP_REAP_INTERNAL_H
 #define REAP_REAP_INTERNAL_H
 
+#include "base/text.h"
+#include "kernel/child.h"
 #include "lock/deleted_lock.h"
 #include "reap/ownership.h"
 #include "reap/sweep.h"
@@ -15,6 +20,7 @@ enum job_state {
 	JOB_LISTING,  /* waits for a complete listing that is numbered above `wants_after` */
 	JOB_READY,    /* knows what to remove, waits for its turn */
 	JOB_REMOVING, /* removals of `stage` are under way */
+	JOB_HOOK,     /* a hook is running, or waits for its turn */
 	JOB_BARRIER,  /* waits until no task of the app can start a container any more */
 	JOB_DONE,
 };
@@ -37,6 +43,21 @@ struct item {
 	int64_t backoff_ms;
 };
 
+enum hook_kind { HOOK_BEFORE, HOOK_AFTER };
+
+struct hook {
+	enum hook_kind kind;
+	bool running;
+	struct child child;
+	int output_fd;
+	int64_t deadline;
+	struct text line; /* the output's last one, so far */
+	size_t output;	  /* bytes */
+	bool was_cut;
+	bool has_error; /* AFTER: why the app is left */
+	struct error error;
+};
+
 struct job {
 	struct reap_target *target;
 	struct app_result result;
@@ -55,6 +76,9 @@ struct job {
 	struct word_list kept_services; /* those of them that are protected */
 	size_t coming; /* tasks that may still start a container, by the last listing */
 	size_t doubtful;
+	struct hook hook;
+	bool hooked; /* the hooks apply: there is something to remove, or there was a lockfile */
+	bool spared; /* it is no orphan after all */
 	size_t lingering; /* objects that were listed although the engine has removed them */
 	/* What a dead run had asked to be made may still appear: only a listing that begins at this
 	 * time or later counts as clean. It is SETTLE_MS after the first one was answered. */
@@ -104,11 +128,38 @@ struct reaper {
 #define SETTLED_UNKNOWN INT64_MAX
 #define COOKIE_LOOK UINT32_MAX
 
+/* A look for orphans without their locks. */
+struct orphan_search {
+	struct word_list names;
+	bool done;
+	struct error error;
+};
+
+/* sweep.c */
+void reaper_init(struct reaper *reaper, const struct lock_dir *dir,
+		 const struct sweep_options *options, struct sweep_result *result);
+void reap_batch(struct reaper *reaper, struct reap_target *targets, size_t count);
+bool sweep_is_told(const struct reaper *reaper);
+
+/* orphan_search.c */
+int orphan_search_run(struct reaper *reaper, struct orphan_search *search);
+/* Takes the candidates' locks and reaps them, `size` at a time. */
+void orphan_search_reap(struct reaper *reaper, const struct orphan_search *search, size_t size);
+/* From plan.c: the listing, and who has a lockfile. */
+void orphan_search_take(struct orphan_search *search, const struct settings *settings,
+			const struct resource_list *found, const struct owner_list *owners);
+/* Under its lock, by a listing made since: is it still one? ERROR_HELD: no; else: not to be known.
+ */
+bool orphan_is_one(struct reaper *reaper, struct job *job, const struct resource_list *found,
+		   struct error *err);
+
 /* job.c */
 void job_init(struct reaper *reaper, struct job *job, struct reap_target *target);
 void job_release(struct job *job);
-/* Ends the job; err NULL: reaped (or planned). Gives the lock up as its target says. */
+/* The job's work is over, but for the hook; err NULL: reaped (or planned). */
 void job_finish(struct reaper *reaper, struct job *job, const struct error *err);
+/* Ends the job: gives the lock up as its target says. */
+void job_end(struct reaper *reaper, struct job *job, const struct error *err);
 void job_add_service(struct word_list *services, const char *service_id);
 /* Puts the object on the job's list unless it is there. */
 void job_add_item(struct job *job, const struct resource *resource, const char *rule);
@@ -117,6 +168,9 @@ void job_add_kept(struct job *job, const struct resource *resource, const char *
 struct item *job_find_item(struct job *job, const struct resource *resource);
 
 /* probe.c */
+/* Reports an app that no job worked on. */
+void sweep_say(const struct sweep_options *options, const struct app_hash *hash,
+	       enum app_outcome outcome, const char *app, const struct error *err);
 /* Probes one lockfile. True: dead, and *target has its lock. */
 bool probe_lockfile(struct reaper *reaper, const struct app_hash *hash, struct reap_target *target);
 /* Looks for holders of deleted lockfiles and reports those that are new; reaper->deleted are all.
@@ -125,6 +179,13 @@ int probe_deleted(struct reaper *reaper, struct error *err);
 /* Gives up the locks of targets that such a holder makes live. Returns how many targets are left.
  */
 size_t probe_drop_live(struct reaper *reaper, struct reap_target *targets, size_t count);
+
+/* hook.c */
+bool hook_is_configured(const struct reaper *reaper, enum hook_kind kind);
+void hook_enter(struct job *job, enum hook_kind kind, const struct error *err);
+void hook_step(struct reaper *reaper);
+/* Kills it, if it runs. */
+void hook_abort(struct reaper *reaper, struct job *job);
 
 /* fence.c: one pass for all jobs in JOB_FENCE whose time it is. */
 void fence_step(struct reaper *reaper);

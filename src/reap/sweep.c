@@ -17,7 +17,7 @@
 #define POLL_MS 25
 #define CHEAP_LIVE_MAX 500 /* live locks up to which looking for deleted lockfiles costs little */
 
-static bool is_told_to_stop(const struct reaper *reaper)
+bool sweep_is_told(const struct reaper *reaper)
 {
 	struct pollfd wake = { .fd = reaper->options->wake_fd, .events = POLLIN };
 
@@ -28,7 +28,7 @@ static void finish_all(struct reaper *reaper, const struct error *err)
 {
 	for (size_t i = 0; i < reaper->job_count; i++)
 		if (reaper->jobs[i].state != JOB_DONE)
-			job_finish(reaper, &reaper->jobs[i], err);
+			job_end(reaper, &reaper->jobs[i], err);
 }
 
 static void late_error(const struct job *job, const char *limit, struct error *ret)
@@ -52,11 +52,14 @@ static void finish_late(struct reaper *reaper)
 
 		/* READY waits for others: the first time, its own time has not begun. */
 		if (job->state == JOB_DONE ||
-		    !(all_over ||
-		      (now >= job->deadline && (job->state != JOB_READY || job->slot_since))))
+		    !(all_over || (now >= job->deadline && job->state != JOB_HOOK &&
+				   (job->state != JOB_READY || job->slot_since))))
 			continue;
 		late_error(job, all_over ? "the time of the sweep" : "the app's time", &err);
-		job_finish(reaper, job, &err);
+		if (all_over)
+			job_end(reaper, job, &err);
+		else
+			job_finish(reaper, job, &err);
 	}
 }
 
@@ -156,7 +159,7 @@ static void reaper_run(struct reaper *reaper)
 	while (reaper->unfinished) {
 		struct error err = { .kind = ERROR_NONE };
 
-		if (is_told_to_stop(reaper)) {
+		if (sweep_is_told(reaper)) {
 			reaper->result->interrupted = true;
 			(void)error_set(&err, ERROR_TIMEOUT, "told to stop");
 			finish_all(reaper, &err);
@@ -168,6 +171,7 @@ static void reaper_run(struct reaper *reaper)
 		if (reaper->connected)
 			look_start_if_wanted(reaper);
 		start_ready(reaper);
+		hook_step(reaper);
 		if (reaper->unfinished && wait_for_answers(reaper, &err) < 0)
 			finish_all(reaper, &err);
 	}
@@ -194,7 +198,7 @@ static void run_batch(struct reaper *reaper, struct reap_target *targets, size_t
 	reaper->job_count = 0;
 }
 
-static void reap_batch(struct reaper *reaper, struct reap_target *targets, size_t count)
+void reap_batch(struct reaper *reaper, struct reap_target *targets, size_t count)
 {
 	struct error err = { .kind = ERROR_NONE };
 	bool replaced = count && lock_dir_check(reaper->dir, &err) < 0;
@@ -203,8 +207,8 @@ static void reap_batch(struct reaper *reaper, struct reap_target *targets, size_
 		run_batch(reaper, targets, count, replaced ? &err : NULL);
 }
 
-static void reaper_init(struct reaper *reaper, const struct lock_dir *dir,
-			const struct sweep_options *options, struct sweep_result *result)
+void reaper_init(struct reaper *reaper, const struct lock_dir *dir,
+		 const struct sweep_options *options, struct sweep_result *result)
 {
 	*reaper = (struct reaper){
 		.dir = dir,
@@ -300,7 +304,7 @@ static void probe_all(struct reaper *reaper, const struct hashes *hashes,
 	bool idle = true;
 
 	for (size_t i = 0; i < hashes->count; i++) {
-		if (is_told_to_stop(reaper)) {
+		if (sweep_is_told(reaper)) {
 			reaper->result->interrupted = true;
 			break;
 		}
@@ -316,6 +320,17 @@ static void probe_all(struct reaper *reaper, const struct hashes *hashes,
 		reap_batch(reaper, targets, batch);
 	else if (idle && !reaper->result->interrupted)
 		look_for_deleted(reaper);
+}
+
+static void sweep_orphans(struct reaper *reaper, size_t batch)
+{
+	struct orphan_search search = { .done = false };
+
+	if (orphan_search_run(reaper, &search) == 0)
+		orphan_search_reap(reaper, &search, batch);
+	else
+		reaper->result->orphan_error = search.error;
+	word_list_release(&search.names);
 }
 
 int reap_sweep(const struct lock_dir *dir, const struct sweep_options *options,
@@ -335,6 +350,8 @@ int reap_sweep(const struct lock_dir *dir, const struct sweep_options *options,
 	}
 	targets = xcalloc(size, sizeof(*targets));
 	probe_all(&reaper, &hashes, targets, size);
+	if (options->orphans && !ret->interrupted)
+		sweep_orphans(&reaper, size);
 	deleted_locks_release(&reaper.deleted);
 	free(hashes.items);
 	ret->took_ms = clock_now_ms() - began;
@@ -345,5 +362,10 @@ int sweep_exit_status(const struct sweep_result *result)
 {
 	if (result->engine_unreachable)
 		return error_exit_status(ERROR_UNREACHABLE);
-	return result->left || result->unusable || result->interrupted ? 1 : 0;
+	if (result->orphan_error.kind == ERROR_UNREACHABLE)
+		return error_exit_status(ERROR_UNREACHABLE);
+	return result->left || result->unusable || result->interrupted ||
+			       result->orphan_error.kind != ERROR_NONE
+		       ? 1
+		       : 0;
 }

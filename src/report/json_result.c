@@ -37,6 +37,7 @@ int json_app(const struct app_result *result, struct text *out, struct error *er
 	json_put_number(document, "scratch", (int64_t)result->scratch);
 	json_put_second(document, "kept_until", result->kept_until);
 	json_put_number(document, "took_ms", result->took_ms);
+	json_put_flag(document, "orphan", result->orphan);
 	json_put_flag(document, "matched_nothing", result->matched_nothing);
 	json_put_text(document, "error",
 		      result->error.kind != ERROR_NONE ? result->error.message : NULL);
@@ -63,6 +64,9 @@ int json_summary(const struct sweep_result *result, struct text *out, struct err
 	json_put_flag(document, "engine_unreachable", result->engine_unreachable);
 	json_put_flag(document, "interrupted", result->interrupted);
 	json_put_flag(document, "dry_run", result->dry_run);
+	json_put_text(document, "orphan_error",
+		      result->orphan_error.kind != ERROR_NONE ? result->orphan_error.message
+							      : NULL);
 	json_finish(document, out);
 	return 0;
 }

@@ -206,7 +206,7 @@ void text_app(const struct report *report, const struct app_result *result, stru
 	if (report->quiet && result->outcome != APP_LEFT && result->error.kind == ERROR_NONE)
 		return;
 	text_append_escaped(out, label);
-	text_append(out, ": ");
+	text_append(out, result->orphan ? ": orphan: " : ": ");
 	append_outcome(out, result);
 	text_append(out, "\n");
 }

@@ -169,6 +169,12 @@ static void test_files(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(result.output, "/servers/*/{app}.env)"));
 	CU_ASSERT(access(env, F_OK) < 0);
 	CU_ASSERT(access(other, F_OK) == 0);
+	/* Made before the run, by nobody who is known to be dead: the start spares it, the end not.
+	 */
+	run_command(&result, "touch %s && " JANITOR " -c %s run shop.example.org -- test -e %s",
+		    env, config, env);
+	CHECK_STATUS(&result, 0);
+	CU_ASSERT(access(env, F_OK) < 0);
 	CHECK_NOTHING_LEFT("");
 	CHECK_NUMBER(swarm_lockfiles(), 0);
 }

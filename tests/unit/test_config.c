@@ -92,6 +92,9 @@ static const struct {
 	FILES_REFUSED("/srv//{app}"),
 	FILES_REFUSED("/./{app}"),
 	FILES_REFUSED("/srv/{app} /etc/../{app}"),
+	{ "[reap]\nbefore = echo x\n",
+	  "x.conf:2: before: \"echo x\" is not an absolute path and arguments, split at blanks" },
+	{ "[reap]\nhook_failure = no\n", "x.conf:2: hook_failure: \"no\" is not keep or ignore" },
 	{ "[app]\nprefix_kinds = secret network\n",
 	  "x.conf:2: prefix_kinds: \"secret network\" is not a list of secret, config and volume" },
 	{ "[app]\nstack_name = app\n",
@@ -187,6 +190,9 @@ static void test_every_key_is_read(void)
 		      "files = /srv/*/{app}.env /{app}\n"
 		      "  [reap]\n\tjobs = 64\n\ttimeout = 1h\nprotect_label = keep=\n"
 		      "protect = x\nvolume_drivers =\n"
+		      "before = /bin/one two\nafter = /bin/three\nhook_timeout = 5s\n"
+		      "hook_failure = ignore\n"
+		      "[orphans]\napp_pattern = pr-* mr-*\nmin_age = 0\n"
 		      "[run]\nkill_grace = 0\nteardown_timeout = 5m\n"
 		      "[report]\nwarn_age = 12h\nmetrics = /m/x.prom",
 		      &err),
@@ -210,6 +216,12 @@ static void test_every_key_is_read(void)
 	CHECK_TEXT(settings.protect_label, "keep=");
 	check_words(&settings.protect, "x");
 	check_words(&settings.volume_drivers, "");
+	check_words(&settings.hook_before, "/bin/one two");
+	check_words(&settings.hook_after, "/bin/three");
+	CHECK_NUMBER(settings.hook_timeout_ms, 5000);
+	CHECK_NUMBER(settings.hook_failure, HOOK_FAILURE_IGNORE);
+	check_words(&settings.orphan_pattern, "pr-* mr-*");
+	CHECK_NUMBER(settings.orphan_min_age_ms, 0);
 	CHECK_NUMBER(settings.kill_grace_ms, 0);
 	CHECK_NUMBER(settings.teardown_timeout_ms, 300000);
 	CHECK_NUMBER(settings.warn_age_ms, 12 * 3600000);
@@ -232,10 +244,16 @@ static void check_same(const struct settings *a, const struct settings *b)
 	const struct {
 		const struct word_list *a, *b;
 	} lists[] = {
-		{ &a->trusted_owners, &b->trusted_owners }, { &a->app_labels, &b->app_labels },
-		{ &a->app_protect, &b->app_protect },	    { &a->protect, &b->protect },
-		{ &a->volume_drivers, &b->volume_drivers }, { &a->prefix_kinds, &b->prefix_kinds },
+		{ &a->trusted_owners, &b->trusted_owners },
+		{ &a->app_labels, &b->app_labels },
+		{ &a->app_protect, &b->app_protect },
+		{ &a->protect, &b->protect },
+		{ &a->volume_drivers, &b->volume_drivers },
+		{ &a->prefix_kinds, &b->prefix_kinds },
 		{ &a->app_files, &b->app_files },
+		{ &a->orphan_pattern, &b->orphan_pattern },
+		{ &a->hook_before, &b->hook_before },
+		{ &a->hook_after, &b->hook_after },
 	};
 	char buffer[1024];
 
@@ -253,6 +271,9 @@ static void check_same(const struct settings *a, const struct settings *b)
 	CHECK_NUMBER(a->stack_name, b->stack_name);
 	CHECK_NUMBER(a->jobs, b->jobs);
 	CHECK_NUMBER(a->app_timeout_ms, b->app_timeout_ms);
+	CHECK_NUMBER(a->orphan_min_age_ms, b->orphan_min_age_ms);
+	CHECK_NUMBER(a->hook_timeout_ms, b->hook_timeout_ms);
+	CHECK_NUMBER(a->hook_failure, b->hook_failure);
 	CHECK_NUMBER(a->kill_grace_ms, b->kill_grace_ms);
 	CHECK_NUMBER(a->teardown_timeout_ms, b->teardown_timeout_ms);
 	CHECK_NUMBER(a->keep_max_ms, b->keep_max_ms);

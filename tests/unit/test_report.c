@@ -62,7 +62,7 @@ static void test_app_json(void)
 	    "{\"kind\":\"volume\",\"outcome\":\"failed\",\"id\":\"id1\",\"name\":\"data\","
 	    "\"rule\":\"" RULE "\",\"reason\":\"volume is in use\"}],"
 	    "\"killed\":1,\"scratch\":0,\"kept_until\":null,"
-	    "\"took_ms\":145,\"matched_nothing\":false,"
+	    "\"took_ms\":145,\"orphan\":false,\"matched_nothing\":false,"
 	    "\"error\":\"1 object is left\"}\n");
 }
 
@@ -140,7 +140,7 @@ static void test_unnamed_app(void)
 	    "{\"schema\":\"ci-janitor/1\",\"type\":\"app\",\"app\":null,\"hash\":\"" HASH "\","
 	    "\"outcome\":\"live\",\"actions\":[],\"killed\":0,\"scratch\":0,\"kept_until\":null,"
 	    "\"took_ms\":0,"
-	    "\"matched_nothing\":false,\"error\":null}\n");
+	    "\"orphan\":false,\"matched_nothing\":false,\"error\":null}\n");
 }
 
 static void test_hostile_app(void)
@@ -164,7 +164,7 @@ static void test_hostile_app(void)
 	    "\"id\":\"id1\",\"name\":\"" HOSTILE_JSON "\",\"rule\":\"" HOSTILE_JSON "\","
 	    "\"reason\":\"" HOSTILE_JSON "\"}],\"killed\":0,\"scratch\":0,\"kept_until\":null,"
 	    "\"took_ms\":0,"
-	    "\"matched_nothing\":false,\"error\":\"" HOSTILE_JSON "\"}\n");
+	    "\"orphan\":false,\"matched_nothing\":false,\"error\":\"" HOSTILE_JSON "\"}\n");
 }
 
 /* jansson takes no such text at all: each byte of it is replaced. */
@@ -281,7 +281,7 @@ static void test_summary_json(void)
 	end(&capture, "{\"schema\":\"ci-janitor/1\",\"type\":\"summary\",\"locks\":9,\"live\":1,\"deleted\":0,"
 		      "\"reaped\":2,\"left\":3,\"unusable\":4,\"ignored\":0,\"removed\":5,\"killed\":6,"
 		      "\"took_ms\":7,\"engine_unreachable\":false,\"interrupted\":false,"
-		      "\"dry_run\":true}\n");
+		      "\"dry_run\":true,\"orphan_error\":null}\n");
 }
 
 static void test_full_disk(void)

@@ -87,7 +87,8 @@ static void test_names(void)
 		"service", "task", "container", "secret", "config", "network", "volume", "file",
 	};
 	static const char *const phases[RUN_PHASE_COUNT] = {
-		"unknown", "waiting", "fresh-start", "running", "stopping", "teardown", "released",
+		"unknown",  "waiting",	"fresh-start", "running",
+		"stopping", "teardown", "released",    "orphan",
 	};
 
 	for (int i = 0; i < RESOURCE_KIND_COUNT; i++)
