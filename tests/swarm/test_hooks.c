@@ -70,12 +70,17 @@ static void make_dead(const char *app)
 	CU_ASSERT_TRUE(swarm_dead_run_of(app, "--holder somebody --stack the-stack", what));
 }
 
-/* Nobody may have waited for it yet. */
+/* Nobody may have waited for it yet, and a loaded machine takes a moment to carry SIGKILL out. */
 static void check_ended(const char *note)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
 
-	run_command(&result, "! grep '^State:.[^ZX]' /proc/$(cat %s/%s)/status", dir, note);
+	run_command(&result,
+		    "pid=$(cat %s/%s) && for i in $(seq 200); do\n"
+		    "	grep -q '^State:.[^ZX]' /proc/$pid/status 2>/dev/null || exit 0\n"
+		    "	sleep 0.05\n"
+		    "done; cat /proc/$pid/status; exit 1",
+		    dir, note);
 	CHECK_STATUS(&result, 0);
 }
 
