@@ -208,7 +208,7 @@ static void test_race_without_tmpfile(void)
 	for (size_t i = 0; i < 3; i++) {
 		pids[i] = fork();
 		if (pids[i] == 0) {
-			alarm(60);
+			alarm(240);
 			race(&fixture);
 			_exit(0);
 		}
