@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """ci-janitor's bench: every figure is a ratio taken in one run, in turns, medians of many.
 
-usage: bench.py BUILD [--smoke] [--results DIR] [--only SECTION]...
+usage: bench.py BUILD [--smoke] [--results DIR] [--most LOCKS] [--only SECTION]...
 """
 import argparse
 import json
@@ -22,8 +22,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Bench:
-    def __init__(self, build, smoke):
-        self.build, self.smoke, self.rows, self.series = os.path.abspath(build), smoke, [], {}
+    def __init__(self, build, smoke, most):
+        self.build, self.smoke, self.most = os.path.abspath(build), smoke, most
+        self.rows, self.series = [], {}
         self.program = self.build + "/ci-janitor"
         base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self.folder = tempfile.mkdtemp(prefix="ci-janitor-bench.", dir=base)
@@ -104,8 +105,9 @@ for name in os.listdir(sys.argv[1]):
 
 def sweep_held(bench):
     """1. sweep over N held locks against the floor, a shell loop and Python."""
-    sizes = [10, 100, 1000] if bench.smoke else [10, 100, 1000, 10000, 100000]
-    shown = sizes[-1] if bench.smoke else 10000
+    most = 1000 if bench.smoke else bench.most
+    sizes = [size for size in (10, 100, 1000, 10000, 100000) if size <= most]
+    shown = min(sizes[-1], 10000)
     points = {"sweep": [], "C floor": [], "Python loop": [], "shell loop of flock -n": []}
     for size in sizes:
         with Held(bench, size) as folder:
@@ -147,7 +149,7 @@ def instructions(bench, folder):
 
 def growth(bench):
     """Instructions in user space at N and 10 N held locks."""
-    small = 1000 if bench.smoke else 10000
+    small = bench.most // 10
     counts = []
     for size in (small, small * 10):
         with Held(bench, size) as folder:
@@ -160,7 +162,7 @@ def growth(bench):
 def sweep_empty(bench):
     """2. sweep of an empty directory against true; what it loads."""
     folder = bench.fresh()
-    sweep, true = bench.pair(bench.count(400), sweep_command(bench, folder), ["/bin/true"])
+    sweep, true = bench.pair(bench.count(200), sweep_command(bench, folder), ["/bin/true"])
     bench.ratio_row("sweep of an empty directory / true", sweep, true, 2.0,
                     "whole processes in turn, median")
     loaded = subprocess.run(sweep_command(bench, folder), capture_output=True, text=True,
@@ -177,7 +179,7 @@ def run_command(bench, folder, app, *command):
 def run_true(bench):
     """3. run -- true against flock FILE true; what an idle run needs."""
     folder = bench.fresh()
-    run, flock = bench.pair(bench.count(400), run_command(bench, folder, "shop", "true"),
+    run, flock = bench.pair(bench.count(200), run_command(bench, folder, "shop", "true"),
                             ["flock", folder + "/file", "true"])
     bench.ratio_row("run --no-fresh --no-teardown -- true / flock FILE true", run, flock, 1.0,
                     "whole processes in turn, median")
@@ -196,7 +198,7 @@ def run_true(bench):
 def handover(bench):
     """4. SIGKILL of a holder until a waiting run holds: its command is started."""
     folder, times = bench.fresh(), []
-    for _ in range(bench.count(60)):
+    for _ in range(bench.count(40)):
         holder = subprocess.Popen(run_command(bench, folder, "shop", "sleep", "60"))
         waiter_log = open(bench.folder + "/waiter", "w+")
         time.sleep(0.05)
@@ -241,6 +243,8 @@ def write_results(bench, folder, about):
                   "| what | measured | target | |\n| --- | --- | --- | --- |\n")
         for row in bench.rows:
             times = " / ".join(f"{ms:g} ms" for ms in row.get("ms", []))
+            if row.get("cpu_ratio"):
+                times += f"; processor time {row['cpu_ratio']:g} x"
             out.write(f"| {row['what']} | {row['value']:g} {row['unit']}"
                       f"{' (' + times + ')' if times else ''} | {row['target']} | "
                       f"{'met' if row['met'] else 'missed'} |\n")
@@ -257,8 +261,10 @@ def main():
     parser.add_argument("--smoke", action="store_true", help="few runs; checks that it works")
     parser.add_argument("--results", default=HERE + "/results")
     parser.add_argument("--only", action="append", choices=SECTIONS)
+    parser.add_argument("--most", type=int, default=100000, help="locks held at once")
     options = parser.parse_args()
-    bench, about = Bench(options.build, options.smoke), machine()
+    most = min(options.most, 10000) if options.smoke else options.most
+    bench, about = Bench(options.build, options.smoke, most), machine()
     os.environ["LC_ALL"] = "C"
     try:
         for name in options.only or SECTIONS:

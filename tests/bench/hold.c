@@ -1,4 +1,5 @@
-/* Makes N lockfiles, holds them all, says so on stdout, and waits until stdin ends.
+/* Makes N lockfiles, holds them all, says so on stdout, and waits until stdin ends. As many
+ *processes hold as the limit on descriptors asks for.
  *
  *	bench-hold DIR N
  */
@@ -7,17 +8,28 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-int main(int argc, char **argv)
-{
-	long count = argc == 3 ? strtol(argv[2], NULL, 10) : -1;
-	struct rlimit limit = { (rlim_t)count + 64, (rlim_t)count + 64 };
-	char name[64], byte;
+#define OTHER_DESCRIPTORS 64
 
-	if (count < 0 || chdir(argv[1]) || (count > 900 && setrlimit(RLIMIT_NOFILE, &limit)))
-		return 64;
-	for (long i = 0; i < count; i++) {
+static long descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return -1;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		return -1;
+	return (long)limit.rlim_cur - OTHER_DESCRIPTORS;
+}
+
+static int hold(long first, long end)
+{
+	char name[64];
+
+	for (long i = first; i < end; i++) {
 		int fd;
 
 		/* Spread, as hashes are. */
@@ -29,7 +41,44 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	}
+	return 0;
+}
+
+/* In a child, which says one byte when it holds, and ends with our stdin. */
+static int hold_in_child(long first, long end)
+{
+	int ready[2];
+	char byte;
+
+	if (pipe(ready))
+		return 1;
+	if (fork() == 0) {
+		close(ready[0]);
+		if (hold(first, end) || write(ready[1], "", 1) != 1)
+			_exit(1);
+		_exit(read(STDIN_FILENO, &byte, 1) < 0);
+	}
+	close(ready[1]);
+	if (read(ready[0], &byte, 1) != 1)
+		return 1;
+	close(ready[0]);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	long count = argc == 3 ? strtol(argv[2], NULL, 10) : -1, most = descriptors();
+	char byte;
+
+	if (count < 0 || most < 1 || chdir(argv[1]))
+		return 64;
+	for (long first = 0; first < count; first += most)
+		if (hold_in_child(first, first + most < count ? first + most : count))
+			return 1;
 	printf("held\n");
 	fflush(stdout);
-	return read(STDIN_FILENO, &byte, 1) < 0;
+	(void)!read(STDIN_FILENO, &byte, 1);
+	while (wait(NULL) > 0)
+		;
+	return 0;
 }
