@@ -189,6 +189,9 @@ static void hold_lock(void)
 	CU_ASSERT(!lockfile_is_free(dir, "shop"));
 	kill(daemon, SIGKILL);
 	CU_ASSERT(wait_for_end(daemon));
+	/* CMD had it, too, and its own SIGKILL may take a moment. */
+	for (int i = 0; i < 500 && !lockfile_is_free(dir, "shop"); i++)
+		usleep(20000);
 	CU_ASSERT(lockfile_is_free(dir, "shop"));
 	lockfile_drop_cgroup(dir, "shop");
 }
