@@ -41,6 +41,9 @@ fish		fish		fish			fish			fish
 python3		python3		python3			python3			python
 valgrind	valgrind	valgrind		valgrind		valgrind
 bash		bash		bash			bash			bash
+mkfs.ext4	e2fsprogs	e2fsprogs		e2fsprogs		e2fsprogs
+mkfs.xfs	xfsprogs	xfsprogs		xfsprogs		xfsprogs
+mkfs.btrfs	btrfs-progs	btrfs-progs		btrfs-progs		btrfs-progs
 libc-static	libc6-dev	glibc-static		musl-dev		glibc
 '
 
@@ -67,7 +70,8 @@ missing_things() { # [test]
 	done
 	[ "${1:-}" = test ] || return 0
 	for tool in dockerd docker iptables ip unshare nsenter setpriv strace curl pgrep bash spin mandoc python3 zsh fish \
-		valgrind; do
+		valgrind \
+		mkfs.ext4 mkfs.xfs mkfs.btrfs; do
 		! lacks_tool "$tool" || echo "$tool"
 	done
 	lacks_tool cc || ! lacks_static_libc || echo libc-static
