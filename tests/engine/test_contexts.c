@@ -141,7 +141,7 @@ static void test_by_the_program(void)
 
 	put_context(scripted_host(script), "");
 	put("config.json", "{}");
-	put("empty.conf", "");
+	put("empty.conf", "[reap]\ntimeout = 300ms\n");
 	run_command(&result,
 		    "mkdir -p %s/locks; DOCKER_CONTEXT=ci CI_JANITOR_CONFIG=%s/empty.conf"
 		    " %s/ci-janitor --lock-dir %s/locks reap shop",
