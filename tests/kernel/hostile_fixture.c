@@ -19,7 +19,8 @@
 #include "run_fixture.h"
 
 #define VICTIM_TEXT "root's own\n"
-#define GUARD_LOCK "/tmp/ci-janitor-test-protections.lock"
+/* A lock on the setting itself leaves no file behind. */
+#define GUARD_LOCK "/proc/sys/fs/protected_regular"
 
 struct hostile hostile_open(void)
 {
@@ -188,7 +189,7 @@ static _Noreturn void stand_guard(int orders, int answers, int wanted[NAME_COUNT
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	lock = open(GUARD_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	lock = open(GUARD_LOCK, O_RDONLY | O_CLOEXEC);
 	if (lock < 0 || flock(lock, LOCK_EX))
 		_exit(1);
 	for (size_t i = 0; i < NAME_COUNT; i++)
