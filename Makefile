@@ -35,15 +35,15 @@ HARDENING += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-po
 HARDENING_LD += -fsanitize=$(SANITIZE)
 endif
 
-# libcurl and jansson are loaded at first use (include/base/library.h): headers only, no -l.
-LINKED	 := libcap-ng inih libmd
-LOADED	 := libcurl jansson
+# Some are loaded at first use (include/base/library.h): headers only, no -l.
+LINKED	 := inih libmd
+LOADED	 := libcap-ng libcurl jansson
 TESTED	 := cunit
 
 # pkg-config is asked once, and not at all for targets that build nothing.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(LINKED) $(LOADED)))$(PKG_CFLAGS)
 PKG_LIBS   = $(eval PKG_LIBS := $$(shell $(PKG_CONFIG) --libs $(LINKED)) -ldl)$(PKG_LIBS)
-CUNIT_LIBS = $(eval CUNIT_LIBS := $$(shell $(PKG_CONFIG) --libs $(TESTED) jansson))$(CUNIT_LIBS)
+CUNIT_LIBS = $(eval CUNIT_LIBS := $$(shell $(PKG_CONFIG) --libs $(TESTED) jansson libcap-ng))$(CUNIT_LIBS)
 
 BASE_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DCI_JANITOR_VERSION='"$(VERSION)"' -Iinclude \
 	      $(WARNINGS) $(HARDENING) $(PKG_CFLAGS)

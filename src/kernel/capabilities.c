@@ -10,6 +10,22 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
+#include "base/library.h"
+
+static LIBRARY_FUNCTION(capng_apply);
+static LIBRARY_FUNCTION(capng_capability_to_name);
+static LIBRARY_FUNCTION(capng_clear);
+static LIBRARY_FUNCTION(capng_get_caps_process);
+static LIBRARY_FUNCTION(capng_have_capability);
+static LIBRARY_FUNCTION(capng_update);
+
+static const struct library_symbol symbols[] = {
+	LIBRARY_SYMBOL(capng_apply),	       LIBRARY_SYMBOL(capng_capability_to_name),
+	LIBRARY_SYMBOL(capng_clear),	       LIBRARY_SYMBOL(capng_get_caps_process),
+	LIBRARY_SYMBOL(capng_have_capability), LIBRARY_SYMBOL(capng_update),
+};
+
 #define BIT(capability) (UINT64_C(1) << (capability))
 
 static const uint64_t kept_by_profile[] = {
@@ -39,27 +55,36 @@ static bool is_kept(enum capability_profile profile, unsigned capability)
 /* Is one of the set outside of the profile? With CAPABILITIES_NONE: is the set not empty? */
 static bool has_beyond(capng_type_t set, enum capability_profile profile)
 {
-	for (unsigned capability = 0; capng_capability_to_name(capability); capability++)
-		if (!is_kept(profile, capability) && capng_have_capability(set, capability))
+	for (unsigned capability = 0; sym_capng_capability_to_name(capability); capability++)
+		if (!is_kept(profile, capability) && sym_capng_have_capability(set, capability))
 			return true;
 	return false;
 }
 
 static void restrict_set(capng_type_t set, enum capability_profile profile)
 {
-	for (unsigned capability = 0; capng_capability_to_name(capability); capability++)
-		if (!is_kept(profile, capability) && capng_have_capability(set, capability))
-			(void)capng_update(CAPNG_DROP, set, capability);
+	for (unsigned capability = 0; sym_capng_capability_to_name(capability); capability++)
+		if (!is_kept(profile, capability) && sym_capng_have_capability(set, capability))
+			(void)sym_capng_update(CAPNG_DROP, set, capability);
+}
+
+/* For the profiles of short-lived commands; `run`, which must start quickly, goes without. */
+static int load(struct error *err)
+{
+	static bool loaded;
+
+	loaded = loaded || library_load("libcap-ng.so.0", symbols, ARRAY_SIZE(symbols), err) == 0;
+	return loaded ? 0 : -1;
 }
 
 static int read_back(struct error *err)
 {
-	if (capng_get_caps_process())
+	if (sym_capng_get_caps_process())
 		return error_set(err, ERROR_PERMISSION, "unable to read the capabilities");
 	return 0;
 }
 
-/* By the bare system calls: libcap-ng reads /proc twice each time, and every run comes by here. */
+/* By the bare system calls: loading libcap-ng, which reads /proc, would cost every run. */
 static int drop_effective(enum capability_profile profile, struct error *err)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -88,12 +113,12 @@ static int drop_all(enum capability_profile profile, bool bounding, struct error
 	restrict_set(CAPNG_PERMITTED, profile);
 	restrict_set(CAPNG_INHERITABLE, CAPABILITIES_NONE);
 	if (bounding) {
-		capng_clear(CAPNG_SELECT_BOUNDS);
-		if (capng_apply(CAPNG_SELECT_BOUNDS))
+		sym_capng_clear(CAPNG_SELECT_BOUNDS);
+		if (sym_capng_apply(CAPNG_SELECT_BOUNDS))
 			return error_set(err, ERROR_PERMISSION,
 					 "unable to empty the capability bounding set");
 	}
-	if (capng_apply(CAPNG_SELECT_CAPS))
+	if (sym_capng_apply(CAPNG_SELECT_CAPS))
 		return error_set(err, ERROR_PERMISSION, "unable to drop capabilities");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return error_set_errno(err, ERROR_PERMISSION, errno,
@@ -123,9 +148,9 @@ int capabilities_drop(enum capability_profile profile, struct error *err)
 
 	if (profile == CAPABILITIES_RUN)
 		return drop_effective(profile, err);
-	if (read_back(err))
+	if (load(err) < 0 || read_back(err))
 		return -1;
-	bounding = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
+	bounding = sym_capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
 	if (drop_all(profile, bounding, err))
 		return -1;
 	return verify_all(profile, bounding, err);
@@ -136,14 +161,14 @@ bool capabilities_missing(enum capability_profile profile, char *ret, size_t siz
 	size_t length = 0;
 
 	ret[0] = '\0';
-	if (capng_get_caps_process())
+	if (load(NULL) < 0 || sym_capng_get_caps_process())
 		return false;
-	for (unsigned capability = 0; capng_capability_to_name(capability); capability++) {
+	for (unsigned capability = 0; sym_capng_capability_to_name(capability); capability++) {
 		if (!is_kept(profile, capability) ||
-		    capng_have_capability(CAPNG_EFFECTIVE, capability) || length >= size)
+		    sym_capng_have_capability(CAPNG_EFFECTIVE, capability) || length >= size)
 			continue;
 		length += (size_t)snprintf(ret + length, size - length, "%s%s", length ? ", " : "",
-					   capng_capability_to_name(capability));
+					   sym_capng_capability_to_name(capability));
 	}
 	return length > 0;
 }
