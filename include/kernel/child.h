@@ -66,6 +66,9 @@ int child_fork(int (*function)(void *data), void *data, struct child *ret, struc
 #define CHILD_SIGNAL_ALL 1
 int child_queue(const struct child *child, int signal_number, int whom);
 
+/* kill(2). -1 with ESRCH for CHILD_NONE, whose number would be our whole process group's. */
+int child_signal(const struct child *child, int signal_number);
+
 /* Kills (SIGKILL) and waits. Nothing to do for CHILD_NONE. */
 void child_kill(struct child *child);
 

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "lock/lock_dir.h"
@@ -39,12 +40,22 @@ struct run_hold {
 	int log_fd;	 /* becomes standard error when the run is on its own */
 };
 
+/* Who started this process. To be asked before anything that takes its time: when that one dies,
+ * whoever adopts us looks like a parent, too. */
+struct run_parent {
+	pid_t pid; /* 0: it is outside of our PID namespace */
+	int fd;	   /* pidfd, -1: none; supervisor_run closes it */
+};
+
+struct run_parent run_parent_remember(void);
+
 enum if_held { IF_HELD_WAIT, IF_HELD_FAIL, IF_HELD_SKIP };
 
 struct run_options {
 	const char *app;
 	char *const *command;	     /* CMD and its arguments, NULL-terminated */
 	const struct run_hold *hold; /* in place of a command; else NULL */
+	struct run_parent parent;    /* without hold: its death stops the run */
 	const char *stack;
 	const char *holder;
 	const char *job_url; /* NULL: none */

@@ -169,7 +169,7 @@ static void pass_on(int signal_fd, const struct child *held)
 	struct signalfd_siginfo info;
 
 	if (read(signal_fd, &info, sizeof(info)) == sizeof(info))
-		(void)kill(held->pid, (int)info.ssi_signo);
+		(void)child_signal(held, (int)info.ssi_signo);
 }
 
 static void listen_to(int fd, const struct child *held, int signal_fd, struct text *message)

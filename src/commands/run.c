@@ -22,11 +22,13 @@ const struct option_spec run_options_table[] = {
 int command_run(struct context *context, char **operands)
 {
 	CLEANUP(run_prepared_release) struct run_prepared run;
+	const struct run_parent parent = run_parent_remember();
 	struct error err = { .kind = ERROR_NONE };
 
 	if (run_prepare(&run, context, operands[0], getpid(), &err) < 0)
 		return command_fail(&err);
 	run.options.command = operands + 1;
+	run.options.parent = parent;
 	if (run_arguments.sweep)
 		run_sweep_first(&run.own);
 	return supervisor_run(&run.options);

@@ -24,6 +24,7 @@ static const char *const step_names[] = {
 	[STEP_INHERIT] = "hand a descriptor to",
 	[STEP_CAPABILITIES] = "restore the capabilities of",
 	[STEP_DEATH_SIGNAL] = "set the death signal of",
+	[STEP_NAMESPACE] = "make a PID namespace for",
 	[STEP_USER] = "map the user of",
 	[STEP_MOUNTS] = "separate the mounts of",
 	[STEP_PROC] = "mount /proc for",
@@ -253,14 +254,20 @@ int child_fork(int (*function)(void *data), void *data, struct child *ret, struc
 	return 0;
 }
 
+int child_signal(const struct child *child, int signal_number)
+{
+	if (child->pid > 0)
+		return kill(child->pid, signal_number);
+	errno = ESRCH;
+	return -1;
+}
+
 void child_kill(struct child *child)
 {
 	int status;
 
-	if (child->pid <= 0)
-		return;
 	/* A child that we may not signal (set-user-id) would be waited for without end. */
-	if (kill(child->pid, SIGKILL) && errno != ESRCH)
+	if (child_signal(child, SIGKILL) && errno != ESRCH)
 		return;
 	(void)child_wait(child, true, &status);
 }

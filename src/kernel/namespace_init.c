@@ -97,6 +97,11 @@ static _Noreturn void supervise(pid_t command, const sigset_t *all)
 static enum step enter(const struct child_setup *setup, const struct parent *parent,
 		       const struct cloned *cloned)
 {
+	/* Outside of a namespace of its own, its kill(-1) would be for all of the machine. */
+	if (getpid() != 1) {
+		errno = EPROTO;
+		return STEP_NAMESPACE;
+	}
 	if (setup->restore_capabilities && !cloned->in_user_namespace && capabilities_restore())
 		return STEP_CAPABILITIES;
 	if (setup->death_signal && child_die_with(parent, setup->death_signal))

@@ -149,12 +149,12 @@ static void command_signal(const struct run *run, int signal_number)
 	if (run->options->pid_namespace)
 		(void)child_queue(&run->child, signal_number, 0);
 	else
-		(void)kill(run->child.pid, signal_number);
+		(void)child_signal(&run->child, signal_number);
 }
 
 void command_pass_on(struct run *run)
 {
-	if (!events_from_terminal(run) && run->child.pid > 0)
+	if (!events_from_terminal(run))
 		command_signal(run, (int)run->signal.ssi_signo);
 	command_suspend(run);
 }

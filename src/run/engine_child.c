@@ -43,7 +43,7 @@ void fresh_end(struct run *run)
 		return;
 	run_note_told(run, RUN_EVENT_STOP);
 	run->limit = clock_deadline(run->options->kill_grace_ms);
-	(void)kill(run->child.pid, SIGTERM);
+	(void)child_signal(&run->child, SIGTERM);
 }
 
 /* What it had begun to remove, the next reap goes on with: the lockfile stays. */

@@ -180,7 +180,8 @@ static void kill_children(const struct run *run)
 		return;
 	}
 	while (fscanf(children, "%d", &pid) == 1)
-		(void)kill(pid, SIGKILL);
+		if (pid > 0)
+			(void)kill(pid, SIGKILL);
 	(void)fclose(children);
 }
 

@@ -55,6 +55,15 @@ static void leave_as_told(struct run *run)
 	run_leave(run, run->told, false);
 }
 
+struct run_parent run_parent_remember(void)
+{
+	struct run_parent parent = { .pid = getppid(), .fd = -1 };
+
+	if (parent.pid > 0)
+		parent.fd = process_open(parent.pid);
+	return parent;
+}
+
 /* Where the parent is a process that this one can't see, only the signal tells of its death. */
 static int watch_parent(struct run *run, struct error *err)
 {
@@ -64,8 +73,8 @@ static int watch_parent(struct run *run, struct error *err)
 		run->handover_fd = run->options->hold->handover_fd;
 		return 0;
 	}
-	run->parent = getppid();
-	run->parent_fd = run->parent > 0 ? process_open(run->parent) : -1;
+	run->parent = run->options->parent.pid;
+	run->parent_fd = run->options->parent.fd;
 	if (prctl(PR_SET_PDEATHSIG, RUN_PARENT_SIGNAL) < 0)
 		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to watch the parent");
 	run->parent_gone = getppid() != run->parent;

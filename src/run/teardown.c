@@ -31,8 +31,8 @@ static void fail(struct run *run, const char *reason)
 	log_error("unable to clean up after %s: %s; its lockfile stays for the next sweep",
 		  run->options->app, reason);
 	run->teardown_failed = true;
-	/* The record goes on saying "teardown": that tells `release` that it was not completed, and a
-	 * successor that removals may still be under way. */
+	/* The record goes on saying "teardown": that tells `release` that it was not completed, and
+	 * a successor that removals may still be under way. */
 	give_up_lock(run);
 }
 
@@ -114,7 +114,7 @@ void teardown_end(struct run *run)
 	if (!run->teardown_ending) {
 		run->teardown_ending = true;
 		run->limit = clock_deadline(LAST_REQUEST_MS);
-		(void)kill(run->child.pid, SIGTERM);
+		(void)child_signal(&run->child, SIGTERM);
 		return;
 	}
 	child_kill(&run->child);

@@ -14,7 +14,7 @@ const char *hold_script(const char *dir);
 /* Does a process hold the lock that the record names? */
 bool hold_is_running(const char *dir, const char *app);
 
-/* Starts the hold in the foreground of an agent of its own. */
+/* Starts a hold that is tied to this process, and reads its record. */
 void hold_start(const char *dir, const char *app, const char *options, struct record *ret);
 
 #endif

@@ -1,13 +1,17 @@
 #include "run_fixture.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "kernel/cgroup.h"
+#include "kernel/marked.h"
 #include "lock/app_lock.h"
 #include "model/app.h"
 
@@ -69,6 +73,26 @@ void lockfile_record(const char *dir, const char *app, struct record *ret)
 	close(fd);
 }
 
+int listening_socket(const char *dir, const char *name)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", dir, name);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 64)) {
+		perror("listening_socket");
+		exit(EXIT_FAILURE);
+	}
+	return fd;
+}
+
+int accept_soon(int fd)
+{
+	struct pollfd listening = { .fd = fd, .events = POLLIN };
+
+	return poll(&listening, 1, SOON_MS) == 1 ? accept4(fd, NULL, NULL, SOCK_CLOEXEC) : -1;
+}
+
 void lockfile_drop_cgroup(const char *dir, const char *app)
 {
 	struct record record;
@@ -119,6 +143,61 @@ bool wait_for_file(const char *path)
 
 	snprintf(copy, sizeof(copy), "%s", path);
 	return wait_until(file_exists, copy, SOON_MS);
+}
+
+struct expected_lock {
+	const char *dir;
+	const char *app;
+	enum run_phase phase;
+};
+
+static bool is_free(void *data)
+{
+	const struct expected_lock *expected = data;
+
+	return lockfile_is_free(expected->dir, expected->app);
+}
+
+bool wait_for_free_lock(const char *dir, const char *app)
+{
+	struct expected_lock expected = { .dir = dir, .app = app };
+
+	return wait_until(is_free, &expected, SOON_MS);
+}
+
+static bool has_phase(void *data)
+{
+	const struct expected_lock *expected = data;
+	struct record record;
+
+	lockfile_record(expected->dir, expected->app, &record);
+	return record.known && record.phase == expected->phase;
+}
+
+bool wait_for_phase(const char *dir, const char *app, enum run_phase phase)
+{
+	struct expected_lock expected = { .dir = dir, .app = app, .phase = phase };
+
+	return wait_until(has_phase, &expected, SOON_MS);
+}
+
+struct expected_mark {
+	pid_t pid;
+	const char *run_id;
+};
+
+static bool has_mark(void *data)
+{
+	const struct expected_mark *expected = data;
+
+	return marked_carries(expected->pid, expected->run_id);
+}
+
+bool wait_for_mark(pid_t pid, const char *run_id)
+{
+	struct expected_mark expected = { .pid = pid, .run_id = run_id };
+
+	return wait_until(has_mark, &expected, SOON_MS);
 }
 
 static bool has_ended(void *data)

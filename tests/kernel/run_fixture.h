@@ -24,6 +24,10 @@ void lockfile_companion(int fd, off_t byte, short type);
 /* Can the lock be had right now? Takes it for that moment. */
 bool lockfile_is_free(const char *dir, const char *app);
 void lockfile_record(const char *dir, const char *app, struct record *ret);
+/* Somebody listens at DIR/NAME: as an engine, one that never answers. */
+int listening_socket(const char *dir, const char *name);
+/* The next connection to it, -1 when none comes. */
+int accept_soon(int fd);
 /* Removes the cgroup that a killed run has left to the next sweep. */
 void lockfile_drop_cgroup(const char *dir, const char *app);
 
@@ -31,6 +35,10 @@ void lockfile_drop_cgroup(const char *dir, const char *app);
 bool wait_for_output(const struct process *process, const char *text);
 bool wait_for_errors(const struct process *process, const char *text);
 bool wait_for_file(const char *path);
+bool wait_for_free_lock(const char *dir, const char *app);
+bool wait_for_phase(const char *dir, const char *app, enum run_phase phase);
+/* Waits until the process carries the run's mark: from its exec on. */
+bool wait_for_mark(pid_t pid, const char *run_id);
 /* Waits until no such process is there, or only its zombie. */
 bool wait_for_end(pid_t pid);
 /* A child of the process, 0 when it has none. */

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -199,11 +198,8 @@ static void not_taken_note_of(void)
 		      "2>/dev/null; "
 		      "exec %s/hold --pid %d shop >&8",
 		      dir, dir, hold_script(dir), (int)getpid());
-	for (int round = 0; round < 2000 && record.phase != RUN_PHASE_RUNNING; round++) {
-		lockfile_record(dir, "shop", &record);
-		usleep(10000);
-	}
-	CHECK_NUMBER(record.phase, RUN_PHASE_RUNNING);
+	CU_ASSERT(wait_for_phase(dir, "shop", RUN_PHASE_RUNNING));
+	lockfile_record(dir, "shop", &record);
 	CU_ASSERT(!lockfile_is_free(dir, "shop"));
 	process_kill(&process);
 	CU_ASSERT(wait_for_end(record.pid));
@@ -244,7 +240,7 @@ static void the_deadline(void)
 	const char *dir = temp_dir();
 	struct record record;
 
-	CHECK_NUMBER(run_command(&result, "%s/hold --deadline 1s --log %s/log --pid %d shop",
+	CHECK_NUMBER(run_command(&result, "%s/hold --deadline 3s --log %s/log --pid %d shop",
 				 hold_script(dir), dir, (int)getpid()),
 		     0);
 	lockfile_record(dir, "shop", &record);
@@ -255,32 +251,24 @@ static void the_deadline(void)
 	CHECK_NUMBER(run_command(&result, "grep 'deadline of shop has passed' %s/log", dir), 0);
 }
 
-static int listening_socket(const char *dir)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s/stdout", dir);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 1)) {
-		perror("listening_socket");
-		exit(EXIT_FAILURE);
-	}
-	return fd;
-}
-
 /* The shell that becomes `hold` may have started what it is to be tied to. */
 static void tied_to_a_younger_process(void)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
 	const char *dir = temp_dir();
 	struct record record;
+	pid_t tied;
 
 	CHECK_NUMBER(run_command(&result,
-				 "sleep 0.1; sleep 1 >/dev/null 2>&1 & exec %s/hold --pid $! shop",
+				 "sleep 0.1; sleep 600 >/dev/null 2>&1 & echo pid $!.; "
+				 "exec %s/hold --pid $! shop",
 				 hold_script(dir)),
 		     0);
 	lockfile_record(dir, "shop", &record);
 	CU_ASSERT(hold_is_running(dir, "shop"));
+	tied = (pid_t)number_after(result.output, "pid ");
+	CU_ASSERT_FATAL(tied > 0);
+	kill(tied, SIGKILL);
 	CU_ASSERT(wait_for_end(record.pid));
 }
 
@@ -291,16 +279,13 @@ static void ended_in_the_fresh_start(void)
 		const char *dir = temp_dir();
 		struct process agent, hold;
 		struct record record = { 0 };
-		int engine = listening_socket(dir);
+		int engine = listening_socket(dir, "socket");
 
 		hold_agent(&agent);
-		process_start(&hold, "exec %s --lock-dir %s -H unix://%s/stdout hold --pid %d shop",
+		process_start(&hold, "exec %s --lock-dir %s -H unix://%s/socket hold --pid %d shop",
 			      PROGRAM, dir, dir, (int)agent.pid);
-		for (int round = 0; round < 2000 && record.pid == 0; round++) {
-			lockfile_record(dir, "shop", &record);
-			usleep(10000);
-		}
-		CHECK_NUMBER(record.phase, RUN_PHASE_FRESH_START);
+		CU_ASSERT(wait_for_phase(dir, "shop", RUN_PHASE_FRESH_START));
+		lockfile_record(dir, "shop", &record);
 		usleep(100000);
 		if (killed)
 			background_signal(&hold, SIGKILL);
@@ -328,7 +313,7 @@ static void its_processes_end_with_it(void)
 	lockfile_record(dir, "shop", &record);
 	process_start(&marked, "CI_JANITOR_RUN_ID=%s exec sleep 600", record.run_id);
 	process_start(&stranger, "CI_JANITOR_RUN_ID=%032d exec sleep 600", 1);
-	usleep(100000);
+	CU_ASSERT(wait_for_mark(marked.pid, record.run_id));
 	kill(record.pid, SIGTERM);
 	CHECK_NUMBER(process_wait(&marked, SOON_MS, NULL), 128 + SIGKILL);
 	CU_ASSERT(wait_for_end(record.pid));
@@ -351,7 +336,7 @@ static void killed_and_swept(void)
 		run_command(&result, "%s/hold --pid %d shop", hold_script(dir), (int)agent.pid), 0);
 	lockfile_record(dir, "shop", &record);
 	process_start(&marked, "CI_JANITOR_RUN_ID=%s exec sleep 600", record.run_id);
-	usleep(100000);
+	CU_ASSERT(wait_for_mark(marked.pid, record.run_id));
 	kill(record.pid, SIGKILL);
 	CU_ASSERT(wait_for_end(record.pid));
 	CU_ASSERT(process_is_running(&marked));
@@ -372,12 +357,12 @@ static void paused_it_stays_alive(void)
 
 	hold_agent(&agent);
 	CHECK_NUMBER(
-		run_command(&result, "%s/hold --pid %d --deadline 1s shop", script, (int)agent.pid),
+		run_command(&result, "%s/hold --pid %d --deadline 3s shop", script, (int)agent.pid),
 		0);
 	lockfile_record(dir, "shop", &record);
 	kill(record.pid, SIGSTOP);
 	process_kill(&agent);
-	usleep(1200000);
+	usleep(3200000);
 	CHECK_NUMBER(run_command(&result, "exec %s --lock-dir %s status shop", PROGRAM, dir), 0);
 	CHECK_NUMBER(run_command(&result, "exec %s --lock-dir %s sweep", PROGRAM, dir), 0);
 	CHECK_NUMBER(run_command(&result, "%s/hold --pid $$ --if-held=fail shop", script), 75);
@@ -392,7 +377,7 @@ static void messages_go_to_the_journal(void)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
 	const char *dir = temp_dir(), *journal = temp_dir();
-	int fd = listening_socket(journal), stream;
+	int fd = listening_socket(journal, "stdout"), stream;
 	struct record record;
 	char text[4096];
 	size_t length = 0;

@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "harness/harness.h"
@@ -107,27 +105,14 @@ static void a_paused_holder(void)
 	CU_ASSERT(wait_for_end(record.pid));
 }
 
-/* Somebody listens there, and never answers: a fresh start or a teardown without end. */
-static int hanging_engine(const char *dir)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s/hang.sock", dir);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 64)) {
-		perror("hanging_engine");
-		exit(EXIT_FAILURE);
-	}
-	return fd;
-}
-
-#define HANGING "exec " PROGRAM " --lock-dir %s -H unix://%s/hang.sock hold --holder alice "
+/* A fresh start or a teardown without end. */
+#define HANGING "exec " PROGRAM " --lock-dir %s -H unix://%s/socket hold --holder alice "
 
 static void during_the_fresh_start(void)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
 	const char *dir = temp_dir(), *script = hold_script(dir);
-	int engine = hanging_engine(dir);
+	int engine = listening_socket(dir, "socket");
 	struct process hold;
 
 	process_start(&hold, HANGING "--pid %d shop", dir, dir, (int)getpid());
@@ -148,7 +133,7 @@ static void during_the_fresh_start_after_a_dead_run(void)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
 	const char *dir = temp_dir(), *script = hold_script(dir);
-	int engine = hanging_engine(dir);
+	int engine = listening_socket(dir, "socket");
 	struct process hold;
 
 	CHECK_NUMBER(run_command(&result, RUN "--holder alice shop -- true", dir), 0);
@@ -168,7 +153,7 @@ static void the_teardown_fails_or_takes_too_long(void)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
 	const char *dir = temp_dir(), *script = hold_script(dir);
-	int engine = hanging_engine(dir);
+	int engine = listening_socket(dir, "socket");
 	struct record record;
 
 	CHECK_NUMBER(run_command(&result,
@@ -268,6 +253,7 @@ static void the_asking_step_is_spared(void)
 
 	hold_start(dir, "shop", "--holder alice", &record);
 	process_start(&left, "CI_JANITOR_RUN_ID=%s exec sleep 600", record.run_id);
+	CU_ASSERT(wait_for_mark(left.pid, record.run_id));
 	CHECK_NUMBER(run_command(&result,
 				 "CI_JANITOR_RUN_ID=%s sh -c 'sleep 600 & sh -c "
 				 "\"%s/release --holder alice shop; echo \\$?\" | cat; "

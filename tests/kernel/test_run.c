@@ -2,8 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "harness/harness.h"
@@ -205,21 +203,7 @@ static void teardown_without_engine(void)
 	CU_ASSERT(lockfile_is_free(dir, "shop"));
 }
 
-/* Somebody listens there, and never answers. */
-static int hanging_engine(const char *dir)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s/hang.sock", dir);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 64)) {
-		perror("hanging_engine");
-		exit(EXIT_FAILURE);
-	}
-	return fd;
-}
-
-#define HANGING_ENGINE "exec " PROGRAM " --lock-dir %s -H unix://%s/hang.sock run "
+#define HANGING_ENGINE "exec " PROGRAM " --lock-dir %s -H unix://%s/socket run "
 
 static bool is_held(void *dir)
 {
@@ -233,7 +217,7 @@ static void a_signal_ends_the_fresh_start(void)
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		CLEANUP_COMMAND struct command_result result = { 0 };
 		char *dir = strdup(temp_dir());
-		int engine = hanging_engine(dir);
+		int engine = listening_socket(dir, "socket");
 		struct process process;
 
 		process_start(&process, HANGING_ENGINE "shop -- echo ran", dir, dir);
@@ -253,14 +237,13 @@ static void the_teardown_is_bounded(void)
 	CLEANUP_COMMAND struct command_result result = { 0 };
 	const char *dir = temp_dir();
 	struct process process;
-	int engine = hanging_engine(dir);
+	int engine = listening_socket(dir, "socket");
 	int64_t begin = now_ms();
 
 	process_start(&process,
 		      HANGING_ENGINE "--no-fresh --teardown-timeout 900ms shop -- echo ran", dir,
 		      dir);
-	CU_ASSERT(wait_for_output(&process, "ran"));
-	usleep(400000);
+	CU_ASSERT(wait_for_phase(dir, "shop", RUN_PHASE_TEARDOWN));
 	/* Noted and ignored: what is being torn down already isn't stopped. */
 	kill(process.pid, SIGTERM);
 	CHECK_NUMBER(process_wait(&process, SOON_MS, &result), 1);
@@ -274,16 +257,14 @@ static void the_teardown_is_bounded(void)
 static void the_engine_child_outlives_us(void)
 {
 	const char *dir = temp_dir();
-	int engine = hanging_engine(dir);
+	int engine = listening_socket(dir, "socket"), connection;
 	struct process process;
-	struct record record;
 	pid_t child;
 
 	process_start(&process, HANGING_ENGINE "--no-fresh shop -- echo ran", dir, dir);
-	CU_ASSERT(wait_for_output(&process, "ran"));
-	usleep(300000);
-	lockfile_record(dir, "shop", &record);
-	CHECK_NUMBER(record.phase, RUN_PHASE_TEARDOWN);
+	connection = accept_soon(engine);
+	CU_ASSERT(connection >= 0);
+	CU_ASSERT(wait_for_phase(dir, "shop", RUN_PHASE_TEARDOWN));
 	child = child_of(process.pid);
 	CU_ASSERT(child > 0);
 	kill(process.pid, SIGKILL);
@@ -293,6 +274,7 @@ static void the_engine_child_outlives_us(void)
 	kill(child, SIGKILL);
 	CU_ASSERT(wait_for_end(child));
 	CU_ASSERT(lockfile_is_free(dir, "shop"));
+	close(connection);
 	close(engine);
 }
 

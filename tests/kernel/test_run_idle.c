@@ -40,11 +40,17 @@ static long private_kib(pid_t pid)
 /* It watches signals, its child, its parent and its lockfile, and sleeps through all of it. */
 static void look_at(struct process *process, const char *what)
 {
-	long before, after, kib;
+	long before, after = -1, kib;
 
 	/* One wake-up, a second after CMD's start: the watch on the lockfile. */
-	usleep(1800000);
-	before = switches(process->pid);
+	for (int i = 0; i < 5; i++) {
+		before = after;
+		usleep(1800000);
+		after = switches(process->pid);
+		if (after == before)
+			break;
+	}
+	before = after;
 	usleep(IDLE_MS * 1000);
 	after = switches(process->pid);
 	kib = private_kib(process->pid);

@@ -116,18 +116,21 @@ static void sigkill_ends_them_all(void)
 		process_start(&process,
 			      "%s" IN_NAMESPACE
 			      "shop -- sh -c 'env -i setsid sh -c \"sleep %s >&- 2>&- <&- & "
-			      "sleep %s >&- 2>&- <&- &\" & sleep 0.2; echo ready; wait; sleep %s'",
+			      "sleep %s >&- 2>&- <&- &\" & echo ready; wait; sleep %s'",
 			      users[i], dir, name, name, name);
 		CU_ASSERT(wait_for_output(&process, "ready"));
-		CHECK_NUMBER(run_command(&result, "pgrep -cfx 'sleep %s'", name), 0);
-		CHECK_TEXT(result.output, "3\n");
+		CHECK_NUMBER(run_command(&result,
+					 "for i in $(seq 200); do test $(pgrep -cfx 'sleep %s') = 3"
+					 " && exit 0; sleep 0.05; done; exit 1",
+					 name),
+			     0);
 		kill(process.pid, SIGKILL);
 		CHECK_NUMBER(process_wait(&process, SOON_MS, NULL), 137);
 		CHECK_NUMBER(
 			run_command(
 				&result,
 				"for i in $(seq 200); do pgrep -fx 'sleep %s' >/dev/null || exit 0;"
-				" sleep 0.02; done; exit 1",
+				" sleep 0.05; done; exit 1",
 				name),
 			0);
 		CU_ASSERT(lockfile_is_free(dir, "shop"));
@@ -145,7 +148,8 @@ static void orphans_are_waited_for(void)
 			&result,
 			"exec " IN_NAMESPACE
 			"shop -- sh -c 'for i in 1 2 3 4 5 6 7 8 9; do (true & true) & done; wait;"
-			" sleep 0.3; grep -l \"^State:.Z\" /proc/[0-9]*/status; true'",
+			" for i in $(seq 200); do grep -ls \"^State:.Z\" /proc/[0-9]*/status"
+			" >/dev/null || exit 0; sleep 0.05; done; echo zombies'",
 			new_dir()),
 		0);
 	CHECK_TEXT(result.output, "");

@@ -117,9 +117,7 @@ static void the_parents_death_without_pidfds(void)
 	CU_ASSERT(wait_for_output(&agent, "ready"));
 	kill(agent.pid, SIGKILL);
 	CU_ASSERT(wait_for_file(file));
-	for (int i = 0; i < 200 && !lockfile_is_free(dir, "shop"); i++)
-		usleep(20000);
-	CU_ASSERT(lockfile_is_free(dir, "shop"));
+	CU_ASSERT(wait_for_free_lock(dir, "shop"));
 	process_kill(&agent);
 }
 

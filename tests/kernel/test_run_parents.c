@@ -12,13 +12,6 @@
 
 #define RUN_HERE PROGRAM " --lock-dir %s run --no-fresh --no-teardown "
 
-static bool becomes_free(const char *dir)
-{
-	for (int i = 0; i < 500 && !lockfile_is_free(dir, "shop"); i++)
-		usleep(20000);
-	return lockfile_is_free(dir, "shop");
-}
-
 /* PID 1 of a container is a parent like any other. */
 static void pid_1_as_parent(void)
 {
@@ -44,7 +37,6 @@ static void pid_1_as_parent(void)
 /* The agent's shell dies; a subreaper adopts the run, which is not fooled by a living parent. */
 static void a_subreaper_in_between(void)
 {
-	CLEANUP_COMMAND struct command_result result = { 0 };
 	const char *dir = temp_dir();
 	struct process agent;
 	int before = 0;
@@ -52,40 +44,64 @@ static void a_subreaper_in_between(void)
 	prctl(PR_GET_CHILD_SUBREAPER, &before);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	process_start(&agent,
-		      "(echo shell $(exec sh -c 'echo $PPID').; " RUN_HERE
-		      "shop -- sh -c 'trap \"exit\" TERM; echo ready; while :; do sleep 0.02; "
-		      "done'; :) & wait",
+		      "(" RUN_HERE "shop -- sh -c 'trap \"exit\" TERM; echo ready; while :; do "
+		      "sleep 0.02; done'; :) & wait",
 		      dir);
 	CU_ASSERT(wait_for_output(&agent, "ready"));
 	process_kill(&agent);
-	CU_ASSERT(becomes_free(dir));
+	CU_ASSERT(wait_for_free_lock(dir, "shop"));
 	prctl(PR_SET_CHILD_SUBREAPER, before);
-	(void)result;
 }
 
-/* The parent dies between our first look at it and the request for its death signal. */
+static void check_was_refused(const char *dir, pid_t run)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	CU_ASSERT(wait_for_end(run));
+	CHECK_NUMBER(run_command(&result, "grep -q 'parent of this run has died' %s/errors", dir),
+		     0);
+	CHECK_NUMBER(run_command(&result, "test -e %s/ran", dir), 1);
+	CU_ASSERT(!lockfile_exists(dir, "shop"));
+}
+
+/* The parent dies between our first look at it and our second, which is after the request for its
+ * death signal; the signalfd was opened before. */
 static void orphaned_at_the_start(void)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
 	const char *dir = temp_dir();
 	struct process agent;
 
-	process_start(
-		&agent,
-		"strace -D -o /dev/null -e trace=getppid -e inject=getppid:delay_exit=900000:when=1"
-		" " RUN_HERE "shop -- touch %s/ran 2>%s/errors & sleep 0.5; kill -KILL $$",
-		dir, dir, dir);
-	(void)process_wait(&agent, SOON_MS, NULL);
-	for (int i = 0; i < 200; i++) {
-		usleep(20000);
-		if (run_command(&result, "grep -q 'parent of this run has died' %s/errors", dir) ==
-		    0)
-			break;
-	}
-	CHECK_NUMBER(result.status, 0);
-	usleep(200000);
-	CHECK_NUMBER(run_command(&result, "test -e %s/ran", dir), 1);
-	CU_ASSERT(!lockfile_exists(dir, "shop"));
+	process_start(&agent,
+		      "strace -D -o /dev/null -e trace=getppid -e "
+		      "inject=getppid:delay_enter=3000000:when=2"
+		      " " RUN_HERE "shop -- touch %s/ran 2>%s/errors & echo pid $!.;"
+		      " until ls -l /proc/$!/fd | grep -q signalfd; do :; done; kill -KILL $$",
+		      dir, dir, dir);
+	(void)process_wait(&agent, SOON_MS, &result);
+	check_was_refused(dir, (pid_t)number_after(result.output, "pid "));
+}
+
+/* The first sweep lasts as long as this test's engine doesn't answer. */
+static void orphaned_in_the_first_sweep(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir();
+	int engine = listening_socket(dir, "socket"), connection;
+	struct process agent;
+
+	CHECK_NUMBER(run_command(&result, RUN "blog -- true", dir), 0);
+	process_start(&agent,
+		      PROGRAM " --lock-dir %s -H unix://%s/socket run --no-fresh --no-teardown "
+			      "--sweep shop -- touch %s/ran 2>%s/errors & echo pid $!.; wait",
+		      dir, dir, dir, dir);
+	connection = accept_soon(engine);
+	CU_ASSERT(connection >= 0);
+	kill(agent.pid, SIGKILL);
+	(void)process_wait(&agent, SOON_MS, &result);
+	close(connection);
+	close(engine);
+	check_was_refused(dir, (pid_t)number_after(result.output, "pid "));
 }
 
 /* While it waits: it leaves the queue. */
@@ -94,7 +110,7 @@ static void killed_while_waiting(void)
 	const char *dir = temp_dir();
 	struct process agent;
 	int fd = lockfile_hold(dir, "shop");
-	char *output;
+	char *output, file[512];
 	pid_t run;
 
 	lockfile_companion(fd, 0, F_WRLCK);
@@ -106,9 +122,9 @@ static void killed_while_waiting(void)
 	kill(agent.pid, SIGKILL);
 	CU_ASSERT(wait_for_end(run));
 	close(fd);
-	usleep(200000);
-	CU_ASSERT(becomes_free(dir));
-	CU_ASSERT(access(dir, F_OK) == 0);
+	CU_ASSERT(lockfile_is_free(dir, "shop"));
+	snprintf(file, sizeof(file), "%s/ran", dir);
+	CHECK_NUMBER(access(file, F_OK), -1);
 	process_kill(&agent);
 }
 
@@ -136,7 +152,7 @@ static void killed_while_stopping(void)
 	kill(agent.pid, SIGKILL);
 	CU_ASSERT(wait_for_file(file));
 	CU_ASSERT(wait_for_end(run));
-	CU_ASSERT(becomes_free(dir));
+	CU_ASSERT(lockfile_is_free(dir, "shop"));
 	process_kill(&agent);
 }
 
@@ -144,6 +160,7 @@ static struct test tests[] = {
 	{ "PID 1 as parent, and the run as PID 1", pid_1_as_parent },
 	{ "a subreaper in between", a_subreaper_in_between },
 	{ "already orphaned at the start: refused", orphaned_at_the_start },
+	{ "orphaned in the sweep before the run: refused", orphaned_in_the_first_sweep },
 	{ "the agent killed while the run waits", killed_while_waiting },
 	{ "the agent killed while the run stops", killed_while_stopping },
 	{ NULL, NULL },

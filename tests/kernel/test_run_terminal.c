@@ -187,9 +187,7 @@ static void a_terminal_that_hangs_up(void)
 	CU_ASSERT(wait_for_report(&terminal, "ready"));
 	close(terminal.master);
 	CU_ASSERT(wait_for_report(&terminal, "hup"));
-	for (int i = 0; i < 200 && !lockfile_is_free(dir, "shop"); i++)
-		usleep(20000);
-	CU_ASSERT(lockfile_is_free(dir, "shop"));
+	CU_ASSERT(wait_for_free_lock(dir, "shop"));
 	waitpid(terminal.shell, NULL, 0);
 }
 

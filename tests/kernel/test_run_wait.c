@@ -82,9 +82,9 @@ static void the_queue_is_not_the_deadline(void)
 	struct process holder, waiter;
 
 	start_holder(&holder, dir);
-	process_start(&waiter, RUN "--deadline 500ms shop -- echo ran", dir);
+	process_start(&waiter, RUN "--deadline 2s shop -- echo ran", dir);
 	CU_ASSERT(wait_for_errors(&waiter, "waiting for"));
-	usleep(800000);
+	usleep(2200000);
 	end_holder(&holder);
 	CHECK_NUMBER(process_wait(&waiter, SOON_MS, &result), 0);
 	CHECK_TEXT(result.output, "ran\n");
@@ -125,12 +125,20 @@ static void a_momentary_holder_is_not_busy(void)
 {
 	const char *dir = temp_dir();
 	struct process process;
-	int fd = lockfile_hold(dir, "shop");
+	int64_t begin;
+	int status, fd;
 
-	process_start(&process, RUN "--if-held=fail shop -- echo ran", dir);
-	usleep(80000);
-	close(fd);
-	CHECK_NUMBER(process_wait(&process, SOON_MS, NULL), 0);
+	/* Again, if this test itself was held up for longer than the grace. */
+	do {
+		fd = lockfile_hold(dir, "shop");
+		begin = now_ms();
+		process_start(&process, RUN "--if-held=fail shop -- echo ran", dir);
+		usleep(80000);
+		close(fd);
+		begin = now_ms() - begin;
+		status = process_wait(&process, SOON_MS, NULL);
+	} while (status == 75 && begin >= 240);
+	CHECK_NUMBER(status, 0);
 }
 
 static void a_janitor_is_waited_for_in_every_mode(void)
