@@ -89,4 +89,7 @@ int64_t settings_reap_limit_ms(const struct settings *settings);
 /* The app's stack name by the configured rule. */
 void settings_stack_name(const struct settings *settings, const char *app, char *ret, size_t size);
 
+/* Is it the name of an app on [app] protect, or may it be such an app's stack? */
+bool settings_protect_name(const struct settings *settings, const char *name);
+
 #endif

@@ -36,6 +36,9 @@ struct sweep_options {
 	 */
 	void (*on_result)(void *data, const struct app_result *result);
 	void *on_result_data;
+	/* DOCKER_HOST=... or DOCKER_CONTEXT=..., by which a hook's docker finds the same engine;
+	 * NULL: what the environment says. */
+	const char *hook_engine;
 	/* Called with on_result_data for each line that a hook writes, and for its failure when
 	 * that is ignored. The text is hostile. */
 	void (*on_hook_line)(void *data, const struct app_result *app, const char *hook,

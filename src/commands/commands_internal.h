@@ -52,6 +52,7 @@ struct janitor {
 	struct engine_connection connection;
 	struct sweep_options options;
 	struct record orphan_record;
+	char *hook_engine;
 	struct error report_error; /* the first output that failed */
 	int wake_fd;
 	int64_t began_ms;

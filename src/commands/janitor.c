@@ -1,8 +1,11 @@
 #include <poll.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "commands_internal.h"
 #include "kernel/signals.h"
 #include "lock/deleted_lock.h"
@@ -38,6 +41,17 @@ static void log_hook(void *data, const struct app_result *result, const char *ho
 	log_info("%s: %s: %s", app_result_label(result, label, sizeof(label)), hook, line);
 }
 
+static char *hook_engine(const char *host)
+{
+	size_t length = strlen(ENGINE_CONTEXT);
+
+	if (!host)
+		return NULL;
+	if (!strncmp(host, ENGINE_CONTEXT, length))
+		return xasprintf("DOCKER_CONTEXT=%s", host + length);
+	return xasprintf("DOCKER_HOST=%s", host);
+}
+
 int janitor_init(struct janitor *janitor, struct context *context, int64_t jobs, int64_t timeout_ms,
 		 bool dry_run, struct error *err)
 {
@@ -64,6 +78,8 @@ int janitor_init(struct janitor *janitor, struct context *context, int64_t jobs,
 			     .on_hook_line = log_hook },
 	};
 	janitor->connection.jobs = janitor->options.jobs;
+	janitor->hook_engine = hook_engine(settings->engine_host);
+	janitor->options.hook_engine = janitor->hook_engine;
 	janitor->options.connect_data = &janitor->connection;
 	janitor->options.on_result_data = janitor;
 	return 0;
@@ -92,6 +108,7 @@ int janitor_finish(struct janitor *janitor, const struct sweep_result *result)
 void janitor_release(struct janitor *janitor)
 {
 	engine_disconnect(&janitor->connection);
+	free(janitor->hook_engine);
 	(void)close(janitor->wake_fd);
 }
 

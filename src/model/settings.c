@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/memory.h"
 #include "model/app.h"
 
@@ -114,4 +115,24 @@ void settings_stack_name(const struct settings *settings, const char *app, char 
 	if (settings->stack_name == STACK_NAME_CO_OP_CLOUD)
 		name[STACK_NAME_CUT] = '\0';
 	(void)snprintf(ret, size, "%s", name);
+}
+
+bool settings_protect_name(const struct settings *settings, const char *name)
+{
+	for (size_t i = 0; i < settings->app_protect.count; i++) {
+		const char *glob = settings->app_protect.words[i];
+		CLEANUP_FREE char *stack = xstrdup(glob);
+
+		for (char *c = stack; *c; c++)
+			if (*c == '.')
+				*c = '_';
+		if (!fnmatch(glob, name, 0) || !fnmatch(stack, name, 0))
+			return true;
+		if (strlen(stack) <= STACK_NAME_CUT)
+			continue;
+		stack[STACK_NAME_CUT] = '\0';
+		if (!fnmatch(stack, name, 0))
+			return true;
+	}
+	return false;
 }

@@ -46,7 +46,8 @@ static void put(struct word_list *list, const char *name, const char *value)
 	word_list_append(list, entry, strlen(entry));
 }
 
-static bool is_ours(const char *entry)
+/* With two entries of one name, a program finds the first. */
+static bool is_replaced(const struct reaper *reaper, const char *entry)
 {
 	static const char *const names[] = {
 		"CI_JANITOR_HOOK=",   "CI_JANITOR_APP=",    "CI_JANITOR_APP_HASH=",
@@ -57,7 +58,8 @@ static bool is_ours(const char *entry)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (!strncmp(entry, names[i], strlen(names[i])))
 			return true;
-	return false;
+	return reaper->options->hook_engine &&
+	       (!strncmp(entry, "DOCKER_HOST=", 12) || !strncmp(entry, "DOCKER_CONTEXT=", 15));
 }
 
 static size_t count_removed(const struct job *job)
@@ -77,7 +79,7 @@ static void fill_environment(const struct reaper *reaper, const struct job *job,
 	char removed[24];
 
 	for (char **entry = environ; *entry; entry++)
-		if (!is_ours(*entry))
+		if (!is_replaced(reaper, *entry))
 			word_list_append(list, *entry, strlen(*entry));
 	put(list, "CI_JANITOR_HOOK", name_of(job->hook.kind));
 	put(list, "CI_JANITOR_APP", job->result.app);
@@ -86,8 +88,9 @@ static void fill_environment(const struct reaper *reaper, const struct job *job,
 	put(list, "CI_JANITOR_HOLDER", record->known ? record->holder : "");
 	if (record->known && record->run_id[0])
 		put(list, "CI_JANITOR_RUN_ID", record->run_id);
-	if (reaper->options->settings->engine_host)
-		put(list, "DOCKER_HOST", reaper->options->settings->engine_host);
+	if (reaper->options->hook_engine)
+		word_list_append(list, reaper->options->hook_engine,
+				 strlen(reaper->options->hook_engine));
 	if (job->hook.kind == HOOK_BEFORE)
 		return;
 	(void)snprintf(removed, sizeof(removed), "%zu", count_removed(job));

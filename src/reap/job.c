@@ -25,6 +25,15 @@ static bool may_have_late_removals(const struct reap_target *target)
 	       target->record.phase == RUN_PHASE_FRESH_START;
 }
 
+/* A run that has made its lockfile itself starts clean on the engine; that a file was there before
+ * it doesn't prove that a dead one has left it. The lockfile of a janitor that died with nothing
+ * removed says no more. */
+static bool proves_no_files(const struct reap_target *target)
+{
+	return target->for_run && (target->created || (target->record.known &&
+						       target->record.phase == RUN_PHASE_ORPHAN));
+}
+
 void job_init(struct reaper *reaper, struct job *job, struct reap_target *target)
 {
 	int64_t now = clock_now_ms();
@@ -34,6 +43,7 @@ void job_init(struct reaper *reaper, struct job *job, struct reap_target *target
 		.state = JOB_FENCE,
 		.began_at = now,
 		.deadline = clock_deadline(reaper->options->app_timeout_ms),
+		.spares_files = proves_no_files(target),
 		.settle = may_have_late_removals(target),
 		.settled_at = may_have_late_requests(target) ? SETTLED_UNKNOWN : 0,
 		.result = { .hash = target->lock.hash, .orphan = target->orphan },

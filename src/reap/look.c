@@ -38,11 +38,12 @@ static void ask(struct reaper *reaper, enum resource_kind kind, const struct lis
 }
 
 /* Of one app whose name is known, only configs with that name or its stacks' are asked for: each
- * label with each of them, since two values of a key are not "or" to the engine. */
+ * label with each of them, since two values of a key are not "or" to the engine. All that name any
+ * app when it matters who else there is. */
 static void ask_labelled_configs(struct reaper *reaper, const struct word_list *names, size_t apps)
 {
 	const struct word_list *keys = &reaper->options->settings->app_labels;
-	bool by_value = apps == 1 && names->count;
+	bool by_value = apps == 1 && names->count && !reaper->look.thorough;
 
 	for (size_t i = 0; i < keys->count; i++) {
 		struct list_filter filter = { .key = keys->words[i] };
@@ -270,6 +271,7 @@ void look_start_if_wanted(struct reaper *reaper)
 		look->scope = barrier ? LOOK_BARRIER : LOOK_WORLD;
 	look->running = true;
 	look->failed = false;
+	look->thorough = reaper->wants_thorough;
 	look->step = STEP_ROLE;
 	look->in_flight = 0;
 	look->began_at = now;

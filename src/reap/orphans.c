@@ -71,29 +71,11 @@ bool orphans_are_old(const struct resource_list *found, const char *app,
 	return true;
 }
 
-/* A protected app may be named by its stack. */
-static bool is_protected(const char *name, const struct settings *settings)
-{
-	if (word_list_matches(&settings->app_protect, name))
-		return true;
-	for (size_t i = 0; i < settings->app_protect.count; i++) {
-		CLEANUP_FREE char *glob = xstrdup(settings->app_protect.words[i]);
-		struct word_list one = { .words = &glob, .count = 1 };
-
-		for (char *c = glob; *c; c++)
-			if (*c == '.')
-				*c = '_';
-		if (word_list_matches(&one, name))
-			return true;
-	}
-	return false;
-}
-
 static bool is_candidate(const char *name, const struct owner_list *owners,
 			 const struct settings *settings)
 {
 	return app_name_is_valid(name) && word_list_matches(&settings->orphan_pattern, name) &&
-	       !is_protected(name, settings) && !owner_list_knows(owners, name);
+	       !settings_protect_name(settings, name) && !owner_list_knows(owners, name);
 }
 
 static int check_owners(const struct owner_list *owners, struct error *err)

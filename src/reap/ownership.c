@@ -179,7 +179,7 @@ static bool add_prefix_claims(struct claims *claims, const struct owner_list *ow
 {
 	CLEANUP_FREE char *prefix = xstrndup(name, length);
 
-	claims->guarded = word_list_matches(&settings->app_protect, prefix);
+	claims->guarded = settings_protect_name(settings, prefix);
 	if (add_name_claims(claims, owners, NULL, prefix))
 		return true;
 	if (!claims->guarded && !is_stated(owners, prefix))
@@ -230,7 +230,7 @@ static void find_claims(struct claims *claims, const struct resource *resource,
 			if (strcmp(label->key, settings->app_labels.words[key]) != 0)
 				continue;
 			(void)add_name_claims(claims, owners, label->key, label->value);
-			claims->guarded |= word_list_matches(&settings->app_protect, label->value);
+			claims->guarded |= settings_protect_name(settings, label->value);
 		}
 	if (has_prefix_rule(resource, settings))
 		find_prefix_claims(claims, owners, settings, resource->name);
@@ -343,11 +343,13 @@ void ownership_judge(const struct resource *resource, const struct owner_list *o
 
 	ret->what = OWNERSHIP_NONE;
 	ret->job = OWNER_NOBODY;
+	ret->by_name = false;
 	ret->name[0] = ret->rule[0] = ret->reason[0] = '\0';
 	find_claims(&claims, resource, owners, settings);
 	if (claims.ours == OWNER_NOBODY)
 		return;
 	ret->job = claims.ours;
+	ret->by_name = !claims.key;
 	memcpy(ret->name, claims.name, sizeof(ret->name));
 	if (claims.key)
 		(void)snprintf(ret->rule, sizeof(ret->rule), "%.160s=%.150s", claims.key,

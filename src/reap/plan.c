@@ -4,7 +4,6 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "lock/lock_look.h"
 #include "reap_internal.h"
 
 #define SETTLE_MS 250
@@ -17,100 +16,6 @@ static bool waits_for(const struct job *job, const struct look *look)
 		return false;
 	return job->state == JOB_BARRIER ||
 	       (job->state == JOB_LISTING && look->scope == LOOK_WORLD);
-}
-
-static void add_stacks(struct owner *owner, const struct record *record,
-		       const struct settings *settings)
-{
-	char stack[APP_NAME_MAX + 1];
-
-	if (record->known && record->stack[0])
-		owner_add_stack(owner, record->stack);
-	if (!owner->app[0])
-		return;
-	settings_stack_name(settings, owner->app, stack, sizeof(stack));
-	owner_add_stack(owner, stack);
-}
-
-static void fill_owner(const struct reaper *reaper, const struct job *job, struct owner *owner)
-{
-	const struct reap_target *target = job->target;
-
-	owner->hash = target->lock.hash;
-	owner->live = target->live;
-	(void)snprintf(owner->app, sizeof(owner->app), "%s", job->result.app);
-	add_stacks(owner, &target->record, reaper->options->settings);
-	owner_add_stack(owner, target->extra_stack);
-}
-
-static void add_jobs(struct reaper *reaper, struct owner_list *owners)
-{
-	for (size_t i = 0; i < reaper->job_count; i++) {
-		struct owner *owner;
-
-		if (reaper->jobs[i].state == JOB_DONE)
-			continue;
-		owner = owner_list_append(owners);
-		owner->job = i;
-		fill_owner(reaper, &reaper->jobs[i], owner);
-	}
-}
-
-bool plan_names(const struct reaper *reaper, const struct job *job, struct word_list *names)
-{
-	struct owner owner = { .job = OWNER_NOBODY };
-
-	fill_owner(reaper, job, &owner);
-	if (owner.app[0])
-		word_list_append(names, owner.app, strlen(owner.app));
-	for (size_t i = 0; i < OWNER_STACKS; i++)
-		if (owner.stacks[i][0])
-			word_list_append(names, owner.stacks[i], strlen(owner.stacks[i]));
-	return owner.app[0] != '\0';
-}
-
-struct other_locks {
-	struct reaper *reaper;
-	struct owner_list *owners;
-	size_t ours;
-};
-
-static int add_other(const struct app_hash *hash, void *data)
-{
-	struct other_locks *others = data;
-	struct lock_view view;
-	struct owner *owner;
-
-	for (size_t i = 0; i < others->ours; i++)
-		if (app_hash_equal(hash, &others->owners->items[i].hash))
-			return 0;
-	lock_look(others->reaper->dir, hash, NULL, &view);
-	owner = owner_list_append(others->owners);
-	owner->hash = *hash;
-	owner->reaping = view.state == LOCK_VIEW_REAPING;
-	if (view.record.known) {
-		(void)snprintf(owner->app, sizeof(owner->app), "%s", view.record.app);
-		add_stacks(owner, &view.record, others->reaper->options->settings);
-	}
-	return 0;
-}
-
-/* Who else has a lockfile is read after the listing: a run writes its record before it makes
- * anything, so whoever made a listed object has stated its claim by now. */
-static int collect_owners(struct reaper *reaper, const struct look *look, struct owner_list *ret,
-			  struct error *err)
-{
-	struct other_locks others = { .reaper = reaper, .owners = ret };
-
-	add_jobs(reaper, ret);
-	others.ours = ret->count;
-	if (lock_dir_check(reaper->dir, err) < 0 ||
-	    lock_dir_each(reaper->dir, add_other, &others, err) < 0)
-		return -1;
-	for (size_t i = 0; i < look->found.count; i++)
-		owner_list_add_stated(ret, &look->found.items[i], reaper->options->settings);
-	owner_list_sort(ret);
-	return 0;
 }
 
 /* A lockfile whose record is lost gets its app's name from the engine. */
@@ -204,6 +109,8 @@ static void give(struct reaper *reaper, const struct look *look, const struct ow
 		keep(job, resource, verdict.rule, verdict.reason);
 	else if (verdict.what == OWNERSHIP_DOUBTFUL)
 		doubt(job, resource, verdict.reason);
+	else if (verdict.by_name && !look->thorough)
+		job->unsure = reaper->wants_thorough = true;
 	else if (resource->service_id &&
 		 word_list_contains(&job->kept_services, resource->service_id))
 		keep(job, resource, verdict.rule, "its service is kept");
@@ -265,6 +172,10 @@ static void after_world(struct reaper *reaper, struct job *job, const struct loo
 
 	if (job->settled_at == SETTLED_UNKNOWN)
 		job->settled_at = clock_now_ms() + SETTLE_MS;
+	if (job->unsure) {
+		look_again(job, look, 0);
+		return;
+	}
 	if (job->target->orphan && !orphan_is_one(reaper, job, &look->found, &err)) {
 		job->spared = err.kind == ERROR_HELD;
 		job_finish(reaper, job, &err);
@@ -316,7 +227,7 @@ void plan_apply(struct reaper *reaper, const struct look *look)
 	CLEANUP(owner_list_release) struct owner_list owners = { 0 };
 	struct error err = { .kind = ERROR_NONE };
 
-	if (collect_owners(reaper, look, &owners, &err) < 0) {
+	if (plan_owners(reaper, look, &owners, &err) < 0) {
 		for (size_t i = 0; i < reaper->job_count; i++)
 			if (waits_for(&reaper->jobs[i], look))
 				job_finish(reaper, &reaper->jobs[i], &err);
@@ -328,6 +239,7 @@ void plan_apply(struct reaper *reaper, const struct look *look)
 		if (!waits_for(job, look))
 			continue;
 		job->coming = job->doubtful = job->lingering = 0;
+		job->unsure = false;
 		for (size_t k = 0; k < job->item_count; k++)
 			job->items[k].listed = false;
 	}

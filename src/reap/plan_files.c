@@ -87,9 +87,7 @@ void plan_files(struct reaper *reaper, struct job *job, const struct owner_list 
 	const struct word_list *templates = &reaper->options->settings->app_files;
 	struct finding finding = { .reaper = reaper, .job = job, .owners = owners };
 
-	/* A run that has made its lockfile itself starts clean on the engine; that a file was there
-	 * before it doesn't prove that a dead one has left it. */
-	if (!job->result.app[0] || (job->target->for_run && job->target->created))
+	if (!job->result.app[0] || job->spares_files)
 		return;
 	for (size_t i = 0; i < templates->count; i++) {
 		finding.template = templates->words[i];

@@ -76,9 +76,11 @@ struct job {
 	struct word_list kept_services; /* those of them that are protected */
 	size_t coming; /* tasks that may still start a container, by the last listing */
 	size_t doubtful;
+	bool unsure; /* an object is its by name, and the listing was not thorough */
 	struct hook hook;
 	bool hooked; /* the hooks apply: there is something to remove, or there was a lockfile */
 	bool spared; /* it is no orphan after all */
+	bool spares_files;
 	size_t lingering; /* objects that were listed although the engine has removed them */
 	/* What a dead run had asked to be made may still appear: only a listing that begins at this
 	 * time or later counts as clean. It is SETTLE_MS after the first one was answered. */
@@ -98,6 +100,9 @@ struct look {
 	bool role_is_doubtful;	  /* the last listing failed */
 	int64_t no_manager_since; /* 0: it isn't so */
 	enum look_scope scope;
+	/* Everybody who could have named an unlabelled object is known: also those that have no
+	 * more than a config, and those whose lockfile somebody has deleted. */
+	bool thorough;
 	int step;
 	size_t in_flight;
 	int64_t began_at;
@@ -122,7 +127,8 @@ struct reaper {
 	size_t unfinished;
 	int64_t deadline;
 	struct look look;
-	struct deleted_lock_list deleted; /* as last seen */
+	bool wants_thorough;		  /* ... listings from now on */
+	struct deleted_lock_list deleted; /* as last seen by the sweep */
 };
 
 #define SETTLED_UNKNOWN INT64_MAX
@@ -196,6 +202,12 @@ void look_answer(struct reaper *reaper, struct engine_answer *answer);
 
 /* plan.c: a finished listing is given to the jobs that wait for it. */
 void plan_apply(struct reaper *reaper, const struct look *look);
+
+/* plan_owners.c */
+/* Who else has a lockfile is read after the listing: a run writes its record before it makes
+ * anything, so whoever made a listed object has stated its claim by now. */
+int plan_owners(struct reaper *reaper, const struct look *look, struct owner_list *ret,
+		struct error *err);
 /* Appends the names by which the job's app goes: its own, its stacks'. Is its own known? */
 bool plan_names(const struct reaper *reaper, const struct job *job, struct word_list *names);
 

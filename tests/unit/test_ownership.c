@@ -30,6 +30,7 @@ static int set_up(void)
 {
 	settings_init(&settings);
 	word_list_append(&settings.app_protect, "shop_prod*", strlen("shop_prod*"));
+	word_list_append(&settings.app_protect, "shop.dom.*", strlen("shop.dom.*"));
 	word_list_append(&settings.protect, "*_precious", strlen("*_precious"));
 	add("shop", "shop_main", DEAD);
 	add("foo.bar", "foo_bar", DEAD_TWO);
@@ -237,6 +238,7 @@ static const struct row prefix_rows[] = {
 	UNLABELLED("a live neighbour's", "shop_live_token", OWNERSHIP_NONE, 0),
 	UNLABELLED("a neighbour's whose record is lost", "shop_lost_token", OWNERSHIP_NONE, 0),
 	UNLABELLED("a protected neighbour's", "shop_prod_token", OWNERSHIP_NONE, 0),
+	UNLABELLED("a protected domain's", "shop_dom_org_token", OWNERSHIP_NONE, 0),
 	UNLABELLED("a live app's", "alive_token", OWNERSHIP_NONE, 0),
 	UNLABELLED("a live app's stack's", "alive_stack_token", OWNERSHIP_NONE, 0),
 	UNLABELLED("alive's or alive_pr's", "alive_pr_token", OWNERSHIP_KEPT, DEAD_LONG),

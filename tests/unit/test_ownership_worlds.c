@@ -93,6 +93,10 @@ static void make_world(struct world *world)
 		snprintf(app.stack, sizeof(app.stack), "%s", app.name);
 		if (app.fate < FOREIGN && !draw(3))
 			draw_name(app.stack);
+		/* Its stack may be called so, whatever the rule. */
+		for (char *c = app.stack; app.fate == PROTECTED && *c; c++)
+			if (*c == '.')
+				*c = '_';
 		if (app.fate == FOREIGN)
 			resource_add_label(&world->labelled, "ci-janitor.app", app.name);
 		else if (app.fate == PROTECTED)

@@ -1,0 +1,131 @@
+/* Orphans, and runs that start between the search and the look under the lock. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "harness/command.h"
+#include "harness/harness.h"
+#include "kernel/small_engine.h"
+#include "reap/sweep.h"
+
+static struct lock_dir dir;
+static uid_t self;
+static pid_t run;
+
+static int set_up(void)
+{
+	static struct lock_trust trust = { .uids = &self, .uid_count = 1, .group = (gid_t)-1 };
+
+	self = geteuid();
+	return lock_dir_open(&dir, temp_dir(), &trust, NULL);
+}
+
+static int tear_down(void)
+{
+	lock_dir_close(&dir);
+	return 0;
+}
+
+static void sweep(struct small_engine *engine, struct sweep_result *result)
+{
+	struct record janitor = { .known = true };
+	struct settings settings;
+	struct sweep_options options = {
+		.settings = &settings,
+		.orphans = true,
+		.orphan_record = &janitor,
+		.jobs = 1,
+		.app_timeout_ms = 60000,
+		.timeout_ms = CLOCK_NEVER,
+		.wake_fd = -1,
+		.connect = small_engine_connect,
+		.connect_data = engine,
+	};
+
+	settings_init(&settings);
+	word_list_append(&settings.orphan_pattern, "pr*", 3);
+	CHECK_NUMBER(reap_sweep(&dir, &options, result, NULL), 0);
+	CHECK_TEXT(result->orphan_error.message, "");
+	settings_release(&settings);
+}
+
+#define ORPHAN                                                                                     \
+	{                                                                                          \
+		{                                                                                  \
+			RESOURCE_VOLUME, "pr_data", "pr"                                           \
+		}                                                                                  \
+	}
+
+static void test_nobody_comes(void)
+{
+	struct small_engine engine = { .objects = ORPHAN };
+	struct sweep_result result;
+
+	sweep(&engine, &result);
+	CHECK_NUMBER(result.reaped, 1);
+	CU_ASSERT_PTR_NULL(engine.objects[0].name);
+}
+
+static void end_run(void)
+{
+	(void)kill(run, SIGKILL);
+	(void)waitpid(run, NULL, 0);
+}
+
+/* The search's listing is the first one, that under the lock the second. */
+static void its_own(int nth)
+{
+	if (nth == 0)
+		run = small_engine_run(&dir, "pr", "", false);
+}
+
+static void by_its_stack(int nth)
+{
+	if (nth == 1)
+		run = small_engine_run(&dir, "p.r", "pr", false);
+}
+
+static void deleted(int nth)
+{
+	if (nth == 0)
+		run = small_engine_run(&dir, "pr", "", true);
+}
+
+static void deleted_by_its_stack(int nth)
+{
+	if (nth == 1)
+		run = small_engine_run(&dir, "p.r", "pr", true);
+}
+
+static void check_race(void (*start)(int nth), const char *app)
+{
+	struct small_engine engine = { .objects = ORPHAN, .before_volumes = start };
+	struct app_hash hash = app_hash_of(app);
+	char name[APP_LOCKFILE_NAME_SIZE];
+	struct sweep_result result;
+
+	sweep(&engine, &result);
+	CHECK_NUMBER(result.removed, 0);
+	CU_ASSERT_PTR_NOT_NULL(engine.objects[0].name);
+	CHECK_NUMBER(kill(run, 0), 0);
+	end_run();
+	(void)unlinkat(dir.fd, app_lockfile_name(&hash, name), 0);
+}
+
+static void test_races(void)
+{
+	check_race(its_own, "pr");
+	check_race(by_its_stack, "p.r");
+	check_race(deleted, "pr");
+	check_race(deleted_by_its_stack, "p.r");
+}
+
+static const struct test tests[] = {
+	{ "an old app without a lockfile goes", test_nobody_comes },
+	{ "not when a run of it starts meanwhile, its lockfile there or not", test_races },
+	{ NULL, NULL },
+};
+TEST_SUITE_WITH(orphan_race, tests, set_up, tear_down)
