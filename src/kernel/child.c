@@ -173,13 +173,27 @@ static bool read_failure(int fd, struct failure *ret)
 	return count == (ssize_t)sizeof(*ret);
 }
 
+struct start {
+	const struct child_setup *setup;
+	struct parent parent;
+	struct cloned cloned;
+	int status_fd;
+};
+
+static void start_child(void *data)
+{
+	const struct start *start = data;
+
+	child_report(start->status_fd, set_up_and_exec(start->setup, &start->parent, &start->cloned,
+						       start->status_fd));
+}
+
 int child_spawn(const struct child_setup *setup, struct child *ret, bool *ret_step_was_exec,
 		struct error *err)
 {
-	CLEANUP(close_parent) struct parent parent = { .pidfd = -1 };
+	struct start start = { .setup = setup, .parent.pidfd = -1 };
 	CLEANUP_CLOSE int read_end = -1;
 	struct child child = CHILD_NONE;
-	struct cloned cloned;
 	struct failure failure;
 	int pipe_fds[2], status, errnum;
 
@@ -187,12 +201,12 @@ int child_spawn(const struct child_setup *setup, struct child *ret, bool *ret_st
 	if (pipe2(pipe_fds, O_CLOEXEC))
 		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to make a pipe");
 	read_end = pipe_fds[0];
-	open_parent(&parent);
-	child.pid = clone_child(setup, &cloned);
-	if (child.pid == 0)
-		child_report(pipe_fds[1], set_up_and_exec(setup, &parent, &cloned, pipe_fds[1]));
+	start.status_fd = pipe_fds[1];
+	open_parent(&start.parent);
+	child.pid = clone_child(setup, &start.cloned, start_child, &start);
 	errnum = errno;
 	(void)close(pipe_fds[1]);
+	close_parent(&start.parent);
 	if (child.pid < 0)
 		return error_set_errno(err, ERROR_SYSTEM, errnum,
 				       setup->pid_namespace ? "unable to make a PID namespace"

@@ -36,8 +36,14 @@ struct cloned {
 	bool in_user_namespace;
 };
 
-/* fork(2) that may put the child into a cgroup and into new namespaces at once. -1 with errno. */
-pid_t clone_child(const struct child_setup *setup, struct cloned *ret);
+/*
+ * fork(2) that may put the child into a cgroup and into new namespaces at once; *cloned is set
+ * before the child runs start(data), which doesn't return. Where it can, the child borrows our
+ * memory until its exec, as vfork(2)'s does: it must change nothing there that we still use.
+ * Returns the child's pid, or -1 with errno.
+ */
+pid_t clone_child(const struct child_setup *setup, struct cloned *cloned, void (*start)(void *data),
+		  void *data);
 
 /* The rest is for the child, async-signal-safe, and returns -1 with errno. */
 

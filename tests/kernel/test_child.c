@@ -55,6 +55,28 @@ static void test_output_and_environment(void)
 	check_output(&setup, "zero one two");
 }
 
+/* The child borrows our memory: what exec needs for a script without "#!" grows with argv. */
+static void test_many_arguments_to_a_plain_script(void)
+{
+	enum { COUNT = 120000 };
+	struct child_setup setup = CHILD_SETUP_INIT;
+	char **argv = calloc(COUNT + 2, sizeof(*argv)), path[] = "/tmp/ci-janitor-script.XXXXXX";
+	static char word[] = "x";
+	int fd = mkstemp(path);
+
+	CU_ASSERT_FATAL(argv && fd >= 0);
+	CHECK_NUMBER(dprintf(fd, "echo $#\n"), 8);
+	CHECK_NUMBER(fchmod(fd, 0700), 0);
+	close(fd);
+	argv[0] = path;
+	for (int i = 1; i <= COUNT; i++)
+		argv[i] = word;
+	setup.argv = argv;
+	check_output(&setup, "120000\n");
+	CHECK_NUMBER(unlink(path), 0);
+	free(argv);
+}
+
 static void test_other_program_than_argv0(void)
 {
 	struct child_setup setup = CHILD_SETUP_INIT;
@@ -286,6 +308,7 @@ static void test_in_new_pid_namespace(void)
 }
 
 static const struct test tests[] = {
+	{ "many arguments to a plain script", test_many_arguments_to_a_plain_script },
 	{ "output, arguments, environment", test_output_and_environment },
 	{ "another program than argv[0] names", test_other_program_than_argv0 },
 	{ "descriptor 1 itself as output", test_descriptor_1_as_output },
