@@ -222,17 +222,9 @@ static void after_barrier(struct reaper *reaper, struct job *job, const struct l
 	}
 }
 
-void plan_apply(struct reaper *reaper, const struct look *look)
+static void give_all(struct reaper *reaper, const struct look *look,
+		     const struct owner_list *owners)
 {
-	CLEANUP(owner_list_release) struct owner_list owners = { 0 };
-	struct error err = { .kind = ERROR_NONE };
-
-	if (plan_owners(reaper, look, &owners, &err) < 0) {
-		for (size_t i = 0; i < reaper->job_count; i++)
-			if (waits_for(&reaper->jobs[i], look))
-				job_finish(reaper, &reaper->jobs[i], &err);
-		return;
-	}
 	for (size_t i = 0; i < reaper->job_count; i++) {
 		struct job *job = &reaper->jobs[i];
 
@@ -247,7 +239,21 @@ void plan_apply(struct reaper *reaper, const struct look *look)
 	for (int services = 1; services >= 0; services--)
 		for (size_t i = 0; i < look->found.count; i++)
 			if ((look->found.items[i].kind == RESOURCE_SERVICE) == services)
-				give(reaper, look, &owners, &look->found.items[i]);
+				give(reaper, look, owners, &look->found.items[i]);
+}
+
+void plan_apply(struct reaper *reaper, const struct look *look)
+{
+	CLEANUP(owner_list_release) struct owner_list owners = { 0 };
+	struct error err = { .kind = ERROR_NONE };
+
+	if (plan_owners(reaper, look, &owners, &err) < 0) {
+		for (size_t i = 0; i < reaper->job_count; i++)
+			if (waits_for(&reaper->jobs[i], look))
+				job_finish(reaper, &reaper->jobs[i], &err);
+		return;
+	}
+	give_all(reaper, look, &owners);
 	for (size_t i = 0; i < reaper->job_count; i++) {
 		struct job *job = &reaper->jobs[i];
 

@@ -88,6 +88,9 @@ static void connect_if_needed(struct reaper *reaper)
 		reaper->connected =
 			reaper->options->connect(reaper->options->connect_data,
 						 connect_timeout(reaper), &reaper->port, &err) == 0;
+		/* Told to stop is not unreachable. */
+		if (!reaper->connected && sweep_is_told(reaper))
+			return;
 		reaper->connect_error = err;
 	}
 	if (reaper->connected)

@@ -283,6 +283,33 @@ static void test_janitor_is_killed(void)
 	CHECK_NUMBER(swarm_lockfiles(), 0);
 }
 
+/* Told to stop: the hook is ended, and all stays for the next sweep. */
+static void test_janitor_is_told_to_stop(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	struct process janitor;
+	char note[] = "note-waits";
+
+	swarm_new_lock_dir();
+	write_hook("waits", "[ ! -e $DIR/note-waits ] || exit 0\n"
+			    "sleep 3419 & echo $! >$DIR/note-waiter; : >$DIR/note-waits; wait");
+	make_dead("stopped");
+	configure("waits", NULL, "");
+	process_start(&janitor, "exec " JANITOR " -c %s/hooks.conf sweep", dir);
+	CU_ASSERT_TRUE(wait_until(is_noted, note, 20000));
+	background_signal(&janitor, SIGTERM);
+	CHECK_NUMBER(process_wait(&janitor, 15000, &result), 1);
+	HAS(result.output, "stopped: left");
+	HAS(result.output, "told to stop");
+	check_ended("note-waiter");
+	CHECK_OBJECTS("", "volume stopped_data\n");
+	CHECK_NUMBER(swarm_lockfiles(), 1);
+	sweep(&result);
+	CHECK_STATUS(&result, 0);
+	CHECK_NOTHING_LEFT("");
+	CHECK_NUMBER(swarm_lockfiles(), 0);
+}
+
 static const struct test tests[] = {
 	{ "environment, order, privileges; the lock is held and not inherited",
 	  test_environment_and_order },
@@ -291,6 +318,7 @@ static const struct test tests[] = {
 	{ "the time limit ends it and its children, and delays no other app", test_time_limit },
 	{ "its docker finds the same engine", test_same_engine },
 	{ "output is escaped and bounded", test_output_is_bounded },
+	{ "a janitor told to stop meanwhile: it ends the hook", test_janitor_is_told_to_stop },
 	{ "a janitor killed meanwhile: the hook's children are fenced", test_janitor_is_killed },
 	{ NULL, NULL },
 };

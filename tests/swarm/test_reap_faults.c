@@ -39,7 +39,7 @@ static void test_volume_in_use(void)
 	CHECK_STATUS(&result, 0);
 	run_command(&result, JANITOR " --config '%s' sweep --jobs 1", config);
 	CHECK_STATUS(&result, 1);
-	CU_ASSERT_TRUE(result.took_ms >= 7000 && result.took_ms < 20000);
+	CU_ASSERT_TRUE(result.took_ms >= 7000 && result.took_ms < 40000);
 	CU_ASSERT_PTR_NOT_NULL(strstr(result.output, "loose: reaped"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(result.output, "volume is in use"));
 	CHECK_OBJECTS("held", "volume held_data\n");
@@ -69,9 +69,9 @@ static void test_container_that_cannot_be_killed(void)
 	run_command(&result, "kill -STOP %s", shim);
 	CHECK_STATUS(&result, 0);
 
-	run_command(&result, JANITOR " sweep --timeout 4s");
+	run_command(&result, JANITOR " sweep --timeout 8s");
 	CHECK_STATUS(&result, 1);
-	CU_ASSERT_TRUE(result.took_ms < 15000);
+	CU_ASSERT_TRUE(result.took_ms < 30000);
 	CU_ASSERT_PTR_NOT_NULL(strstr(result.output, "loose: reaped"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(result.output, "the time of the sweep was up"));
 	CHECK_NOTHING_LEFT("loose");
@@ -143,7 +143,7 @@ static void test_deployed_meanwhile(void)
 	process_start(&outsider, "while :; do " STACK_DEPLOY " %s again; done", file);
 	usleep(200000);
 	run_command(&result, JANITOR " sweep --timeout 5s");
-	CU_ASSERT_TRUE(result.took_ms < 15000);
+	CU_ASSERT_TRUE(result.took_ms < 30000);
 	CU_ASSERT_TRUE(result.status == 0 || result.status == 1);
 	CHECK_NUMBER(swarm_lockfiles(), result.status);
 	process_kill(&outsider);
@@ -169,7 +169,7 @@ static void test_disk_full(void)
 	CHECK_NUMBER(swarm_engine("fill-disk"), 0);
 	run_command(&result, JANITOR " sweep --timeout 10s");
 	printf("(%d after %lld ms) ", result.status, (long long)result.took_ms);
-	CU_ASSERT_TRUE(result.took_ms < 20000);
+	CU_ASSERT_TRUE(result.took_ms < 40000);
 	CHECK_NUMBER(swarm_engine("clear-disk"), 0);
 	if (result.status) {
 		CU_ASSERT_TRUE(*result.output || *result.errors);
