@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "lock/lock_dir.h"
@@ -16,6 +17,7 @@
 struct app_file {
 	const char *path;
 	const char *reason; /* why it can't be removed; NULL: it can */
+	int64_t changed;    /* seconds since 1970 */
 };
 
 /* Calls function for each file of the app that is there. A template whose directories are not

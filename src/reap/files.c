@@ -136,9 +136,9 @@ static int walk_begin(struct walk *walk, const char *way)
 	return walk_from(walk, root, way + 1, "", distrust(walk, &status, !strchr(way + 1, '/')));
 }
 
-/* 1: it is there; 0: it is not; -1. What speaks against its removal goes to *ret_reason. */
+/* 1: it is there; 0: it is not; -1. What speaks against its removal goes to *ret. */
 static int examine(const struct walk *walk, int dir_fd, const char *path, const char *reason,
-		   const char **ret_reason)
+		   struct app_file *ret)
 {
 	struct stat status;
 
@@ -152,7 +152,8 @@ static int examine(const struct walk *walk, int dir_fd, const char *path, const 
 		reason = "it is not a regular file";
 	if (!reason && !is_trusted_owner(walk->trust, &status))
 		reason = "its owner is not trusted";
-	*ret_reason = reason;
+	ret->reason = reason;
+	ret->changed = status.st_mtim.tv_sec;
 	return 1;
 }
 
@@ -160,7 +161,7 @@ static int find_leaf(struct walk *walk, int dir_fd, const char *path, const char
 {
 	CLEANUP_FREE char *file = xasprintf("%s/%s", path, walk->last);
 	struct app_file found = { .path = file };
-	int there = examine(walk, dir_fd, path, reason, &found.reason);
+	int there = examine(walk, dir_fd, path, reason, &found);
 
 	if (there > 0)
 		walk->function(walk->data, &found);
@@ -190,13 +191,14 @@ int files_each(const char *template, const char *app, const struct lock_trust *t
 
 static int remove_leaf(struct walk *walk, int dir_fd, const char *path, const char *reason)
 {
-	int there = examine(walk, dir_fd, path, reason, &reason);
+	struct app_file found;
+	int there = examine(walk, dir_fd, path, reason, &found);
 
 	if (there <= 0)
 		return there;
-	if (reason)
+	if (found.reason)
 		return error_set(walk->err, ERROR_PERMISSION, "unable to remove %.300s/%s: %s",
-				 path, walk->last, reason);
+				 path, walk->last, found.reason);
 	if (unlinkat(dir_fd, walk->last, 0) < 0 && errno != ENOENT)
 		return error_set_errno(walk->err, ERROR_SYSTEM, errno, "unable to remove %.300s/%s",
 				       path, walk->last);

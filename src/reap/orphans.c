@@ -31,15 +31,24 @@ static bool is_labelled(const struct resource *resource, const char *app,
 	return false;
 }
 
-static bool is_of(const struct resource *resource, const char *app, const struct settings *settings)
+static bool goes_by(const struct resource *resource, const char *name,
+		    const struct settings *settings)
 {
-	size_t length = strlen(app);
+	size_t length = strlen(name);
 
-	if (is_labelled(resource, app, settings))
+	if (is_labelled(resource, name, settings))
 		return true;
-	return resource->name && !strncmp(resource->name, app, length) &&
+	return resource->name && !strncmp(resource->name, name, length) &&
 	       resource->name[length] == '_' &&
 	       word_list_contains(&settings->prefix_kinds, resource_kind_name(resource->kind));
+}
+
+static bool is_of(const struct resource *resource, const char *app, const struct settings *settings)
+{
+	char stack[APP_NAME_MAX + 1];
+
+	settings_stack_name(settings, app, stack, sizeof(stack));
+	return goes_by(resource, app, settings) || goes_by(resource, stack, settings);
 }
 
 static bool is_made_by_somebody(const struct resource *resource)

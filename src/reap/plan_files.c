@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "reap/files.h"
 #include "reap_internal.h"
@@ -54,6 +55,9 @@ static bool reason_to_keep(const struct finding *finding, const struct app_file 
 		}
 	if (file->reason)
 		(void)snprintf(reason, size, "%s", file->reason);
+	else if (finding->job->target->orphan &&
+		 clock_wall_seconds() - file->changed < settings->orphan_min_age_ms / 1000)
+		(void)snprintf(reason, size, "younger than [orphans] min_age");
 	else if (word_list_matches(&settings->app_protect, finding->job->result.app))
 		(void)snprintf(reason, size, "protected by [app] protect");
 	else if (word_list_matches(&settings->protect, file->path) ||

@@ -1,7 +1,9 @@
 /* Orphans, and runs that start between the search and the look under the lock. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,6 +34,7 @@ static int tear_down(void)
 static void sweep(struct small_engine *engine, struct sweep_result *result)
 {
 	struct record janitor = { .known = true };
+	char template[600];
 	struct settings settings;
 	struct sweep_options options = {
 		.settings = &settings,
@@ -47,6 +50,8 @@ static void sweep(struct small_engine *engine, struct sweep_result *result)
 
 	settings_init(&settings);
 	word_list_append(&settings.orphan_pattern, "pr*", 3);
+	snprintf(template, sizeof(template), "%s/{app}.env", dir.path);
+	word_list_append(&settings.app_files, template, strlen(template));
 	CHECK_NUMBER(reap_sweep(&dir, &options, result, NULL), 0);
 	CHECK_TEXT(result->orphan_error.message, "");
 	settings_release(&settings);
@@ -67,6 +72,26 @@ static void test_nobody_comes(void)
 	sweep(&engine, &result);
 	CHECK_NUMBER(result.reaped, 1);
 	CU_ASSERT_PTR_NULL(engine.objects[0].name);
+}
+
+/* A file may be younger than all that the engine has, and then isn't the orphan's for sure. */
+static void test_files(void)
+{
+	const struct timespec long_ago[2] = { { .tv_sec = 1000000 }, { .tv_sec = 1000000 } };
+	struct small_engine engine = { .objects = ORPHAN };
+	struct sweep_result result;
+	int fd = openat(dir.fd, "pr.env", O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+
+	CU_ASSERT_FATAL(fd >= 0);
+	sweep(&engine, &result);
+	CHECK_NUMBER(result.removed, 1);
+	CHECK_NUMBER(faccessat(dir.fd, "pr.env", F_OK, 0), 0);
+	CHECK_NUMBER(futimens(fd, long_ago), 0);
+	engine = (struct small_engine){ .objects = ORPHAN };
+	sweep(&engine, &result);
+	CHECK_NUMBER(result.removed, 2);
+	CHECK_NUMBER(faccessat(dir.fd, "pr.env", F_OK, 0), -1);
+	(void)close(fd);
 }
 
 static void end_run(void)
@@ -125,6 +150,7 @@ static void test_races(void)
 
 static const struct test tests[] = {
 	{ "an old app without a lockfile goes", test_nobody_comes },
+	{ "its old files, too", test_files },
 	{ "not when a run of it starts meanwhile, its lockfile there or not", test_races },
 	{ NULL, NULL },
 };

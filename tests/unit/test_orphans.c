@@ -108,6 +108,20 @@ static void test_candidates(void)
 	check_orphans(&world, "pr-a pr-b ");
 }
 
+/* What the configured rule makes its stack is the app's as well, and must be as old. */
+static void test_age_of_its_stack(void)
+{
+	CLEANUP(world_release) struct world world;
+
+	world_init(&world);
+	world.settings.stack_name = STACK_NAME_DOTS_TO_UNDERSCORES;
+	add(&world, RESOURCE_VOLUME, "x", "pr-a.b", OLD);
+	add(&world, RESOURCE_VOLUME, "x", "pr-c.d", OLD);
+	add(&world, RESOURCE_SERVICE, "x", "pr-a_b", OLD);
+	add(&world, RESOURCE_SERVICE, "x", "pr-c_d", YOUNG);
+	check_orphans(&world, "pr-a.b pr-a_b ");
+}
+
 static void test_no_pattern_no_orphan(void)
 {
 	CLEANUP(world_release) struct world world;
@@ -218,6 +232,7 @@ static const struct test tests[] = {
 	{ "pattern, protection, lockfiles", test_candidates },
 	{ "without a pattern there is no orphan", test_no_pattern_no_orphan },
 	{ "the youngest object counts; no age is young", test_ages },
+	{ "its stack's objects count, too", test_age_of_its_stack },
 	{ "a lockfile that doesn't say whose it is", test_unreadable_lockfile },
 	{ "after the removal has begun", test_after_the_begin },
 	{ "times", test_times },
