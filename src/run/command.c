@@ -174,8 +174,9 @@ void command_stop(struct run *run, enum run_event event)
 	run->deadline = CLOCK_NEVER;
 	run->limit = clock_deadline(run->options->kill_grace_ms);
 	if (!deadline && events_from_terminal(run))
-		return;
-	members_signal(run, deadline ? SIGTERM : (int)run->signal.ssi_signo);
+		members_signal_beyond_terminal(run, (int)run->signal.ssi_signo);
+	else
+		members_signal(run, deadline ? SIGTERM : (int)run->signal.ssi_signo);
 }
 
 void command_kill(struct run *run)

@@ -152,6 +152,19 @@ void members_signal(const struct run *run, int signal_number)
 		(void)signal_all(run, signal_number, is_elsewhere);
 }
 
+static bool is_beyond_terminal(const struct run *run, const struct member *member)
+{
+	(void)run;
+	return member->group != getpgrp();
+}
+
+void members_signal_beyond_terminal(const struct run *run, int signal_number)
+{
+	/* Only this leads to them: the session is that of whoever started us. */
+	if (run->cgroup_fd >= 0)
+		signal_cgroup(run, signal_number, is_beyond_terminal);
+}
+
 /* A subreaper without children has no descendants either. */
 static bool has_children(void)
 {

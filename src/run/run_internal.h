@@ -118,6 +118,9 @@ size_t hold_kill_members(struct run *run, struct error *err);
 /* members.c */
 /* Sends the signal once to each process of the run that can be found, and continues it. */
 void members_signal(const struct run *run, int signal_number);
+/* The same for those whom the terminal, which sent the signal to our process group, did not reach.
+ */
+void members_signal_beyond_terminal(const struct run *run, int signal_number);
 /* One SIGKILL to each of them. Returns how many may still be there; 0 is the proof of none. */
 size_t members_kill(struct run *run, struct error *err);
 

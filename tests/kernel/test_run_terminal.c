@@ -153,6 +153,34 @@ static void interrupt_reaches_the_command_once(void)
 	terminal_end(&terminal);
 }
 
+/* A daemon of the run, in a session of its own, gets from us what it doesn't get from the terminal.
+ */
+static void interrupt_reaches_daemons(void)
+{
+	const char *dir = temp_dir();
+	struct terminal terminal;
+	struct record record;
+	char script[4096];
+
+	snprintf(script, sizeof(script),
+		 "setsid -f sh -c 'trap \"echo daemon >>%s/report; exit\" INT; "
+		 "echo started >>%s/report; while :; do sleep 0.02; done'; trap : INT; "
+		 "until grep -q daemon %s/report; do sleep 0.02; done; exit 5",
+		 dir, dir, dir);
+	terminal_start(&terminal, dir, script);
+	CU_ASSERT(wait_for_report(&terminal, "started"));
+	lockfile_record(dir, "shop", &record);
+	/* Without a cgroup there is no way from the run to it. */
+	if (record.cgroup[0]) {
+		type(&terminal, 3);
+		CU_ASSERT(wait_for_report(&terminal, "ended 130"));
+		CHECK_NUMBER(count_of(report(&terminal), "daemon"), 1);
+	} else {
+		kill(record.pid, SIGTERM);
+	}
+	terminal_end(&terminal);
+}
+
 static void the_job_stops_and_goes_on(void)
 {
 	const char *dir = temp_dir();
@@ -255,6 +283,7 @@ static struct test tests[] = {
 	{ "a password is read unseen", a_password_is_read_unseen },
 	{ "killed while it reads a password: the terminal echoes again", killed_in_a_password },
 	{ "^C reaches the command once", interrupt_reaches_the_command_once },
+	{ "^C reaches the run's daemons", interrupt_reaches_daemons },
 	{ "^Z stops the job, and it goes on", the_job_stops_and_goes_on },
 	{ "a terminal that hangs up ends the run", a_terminal_that_hangs_up },
 	{ NULL, NULL },

@@ -1,6 +1,7 @@
 /* `ci-janitor run` meeting a lock that somebody holds. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -72,6 +73,56 @@ static void wait_names_the_holder_and_gets_the_lock(void)
 	CHECK_NUMBER(process_wait(&waiter, SOON_MS, &result), 0);
 	CHECK_TEXT(result.output, "ran\n");
 	CHECK_NUMBER(count_of(result.errors, "waiting for"), 1);
+}
+
+static bool said_twice(void *waiter)
+{
+	char *errors = process_errors(waiter);
+	bool result = count_of(errors, "waiting for") == 2;
+
+	free(errors);
+	return result;
+}
+
+/* A minute is over when this library's clock says so, and any signal makes the run look at it. */
+static void it_says_so_every_minute(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir();
+	struct process waiter;
+	int fd = lockfile_hold(dir, "shop");
+
+	lockfile_companion(fd, BYTE_RUN, F_WRLCK);
+	CHECK_NUMBER(run_command(&result,
+				 "cat >%s/clock.c <<'EOF'\n"
+				 "#define _GNU_SOURCE\n"
+				 "#include <sys/syscall.h>\n"
+				 "#include <time.h>\n"
+				 "#include <unistd.h>\n"
+				 "int clock_gettime(clockid_t id, struct timespec *now)\n"
+				 "{\n"
+				 "	int result = (int)syscall(SYS_clock_gettime, id, now);\n"
+				 "	if (!access(\"%s/later\", F_OK)) now->tv_sec += 61;\n"
+				 "	return result;\n"
+				 "}\n"
+				 "EOF\n"
+				 "cc -shared -fPIC -o %s/clock.so %s/clock.c",
+				 dir, dir, dir, dir),
+		     0);
+	process_start(&waiter,
+		      "export ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=%s/clock.so; " RUN
+		      "shop -- true",
+		      dir, dir);
+	CU_ASSERT(wait_for_errors(&waiter, "waiting for"));
+	kill(waiter.pid, SIGUSR1);
+	usleep(100000);
+	CHECK_NUMBER(run_command(&result, "touch %s/later", dir), 0);
+	kill(waiter.pid, SIGUSR1);
+	CU_ASSERT(wait_until(said_twice, &waiter, SOON_MS));
+	kill(waiter.pid, SIGTERM);
+	CHECK_NUMBER(process_wait(&waiter, SOON_MS, &result), 143);
+	CHECK_NUMBER(count_of(result.errors, "waiting for"), 2);
+	close(fd);
 }
 
 /* The deadline counts from the command's start, not from the queue. */
@@ -229,6 +280,7 @@ static struct test tests[] = {
 	{ "fail and skip name the holder", fail_and_skip },
 	{ "--wait bounds the wait", wait_is_bounded },
 	{ "wait names the holder, then gets the lock", wait_names_the_holder_and_gets_the_lock },
+	{ "whom it waits for, every minute", it_says_so_every_minute },
 	{ "the deadline doesn't count the queue", the_queue_is_not_the_deadline },
 	{ "a signal ends the wait", signals_end_the_wait },
 	{ "an unnamed holder is busy after a grace", an_unnamed_holder_is_busy_after_a_grace },

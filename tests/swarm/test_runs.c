@@ -61,6 +61,21 @@ static void test_fresh_start(void)
 	CHECK_NUMBER(swarm_lockfiles(), 0);
 }
 
+/* The cold janitor: what other apps' dead runs left is gone before CMD starts. */
+static void test_sweep_first(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	swarm_new_lock_dir();
+	CU_ASSERT_TRUE(swarm_dead_run("cold", "stubborn"));
+	run_command(&result, JANITOR " run warm --sweep -- docker service ls -q");
+	CHECK_STATUS(&result, 0);
+	CHECK_TEXT(result.output, "");
+	CU_ASSERT_TRUE(strstr(result.errors, "cold") != NULL);
+	CHECK_NOTHING_LEFT("cold");
+	CHECK_NUMBER(swarm_lockfiles(), 0);
+}
+
 static void test_no_teardown_leaves_it_to_the_sweep(void)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
@@ -133,6 +148,7 @@ static const struct test tests[] = {
 	{ "a command's failure tears its app down and keeps its status", test_failure_tears_down },
 	{ "SIGTERM tears down, 143", test_sigterm_tears_down },
 	{ "a run clears away what a dead one left", test_fresh_start },
+	{ "--sweep reaps the others first", test_sweep_first },
 	{ "--no-teardown leaves everything to the sweep", test_no_teardown_leaves_it_to_the_sweep },
 	{ "a run waits behind a reap and gets a new lockfile", test_run_waits_behind_a_reap },
 	{ NULL, NULL },
