@@ -30,8 +30,9 @@ int descriptors_of_all(int (*function)(const struct descriptor *descriptor, void
 		       struct error *err);
 
 /* Is it a descriptor of the very description that has a flock(2) lock (/proc/PID/fdinfo)? A second
- * open of the same file isn't, nor is one that waits. */
-bool descriptor_has_flock(const struct descriptor *descriptor);
+ * open of the same file isn't, nor is one that waits. *ret_mount: the mount by which it was opened,
+ * as statx(2) numbers them (STATX_MNT_ID), -1 when the kernel doesn't say. */
+bool descriptor_has_flock(const struct descriptor *descriptor, int *ret_mount);
 
 /* Of the file system that the open file is on, as stat(2) gives it. */
 dev_t descriptor_device(const struct descriptor *descriptor);

@@ -5,8 +5,10 @@
  *
  * The cost where nothing is deleted: at most two readings of 1 MiB of /proc/locks and, when a lock
  * on the directory's device is held, a walk of the directory. Only a lock that no lockfile accounts
- * for makes it look into processes. All processes are looked into where /proc/locks is longer, or
- * hides too much: in another PID namespace than the first, whose outside is not seen at all.
+ * for makes it look into processes: 30 ms for 1,000 such locks of another directory on the same
+ * file system, half a second for 10,000 (two busy cores). All processes are looked into where
+ * /proc/locks is longer, or hides too much: in another PID namespace than the first, whose outside
+ * is not seen at all.
  */
 #ifndef LOCK_DELETED_LOCK_H
 #define LOCK_DELETED_LOCK_H
@@ -58,5 +60,13 @@ const struct deleted_lock *deleted_locks_of(const struct deleted_lock_list *list
  * no, -1 with *err when it can't be known (then: keep). */
 int lock_find_deleted_holder(const struct lock_dir *dir, const struct app_hash *hash,
 			     const struct app_lock *own, pid_t *ret_pid, struct error *err);
+
+/* The same for those who turn somebody away for it: one who has just forgotten his lockfile, and
+ * isn't done with closing it, is given some seconds. wake_fd, when readable, ends the wait; -1:
+ * none.
+ */
+int lock_find_lasting_deleted_holder(const struct lock_dir *dir, const struct app_hash *hash,
+				     const struct app_lock *own, int wake_fd, pid_t *ret_pid,
+				     struct error *err);
 
 #endif

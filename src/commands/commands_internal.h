@@ -66,9 +66,10 @@ int janitor_init(struct janitor *janitor, struct context *context, int64_t jobs,
 int janitor_finish(struct janitor *janitor, const struct sweep_result *result);
 void janitor_release(struct janitor *janitor);
 /* A holder whose lockfile somebody deleted is alive, and the lock on a later lockfile proves
- * nothing. 0: there is none; -1: ERROR_HELD naming it, or it can't be known. */
+ * nothing. 0: there is none; -1: ERROR_HELD naming it, or it can't be known. wake_fd as for
+ * lock_find_lasting_deleted_holder. */
 int janitor_check_deleted_holder(const struct lock_dir *dir, const struct reap_target *target,
-				 struct error *err);
+				 int wake_fd, struct error *err);
 
 /* sweep_metrics.c: completes the metrics that the results were added to, and writes the file. */
 void sweep_write_metrics(const struct context *context, const struct lock_dir *dir,

@@ -131,10 +131,11 @@ bool janitor_is_told(const struct janitor *janitor)
 }
 
 int janitor_check_deleted_holder(const struct lock_dir *dir, const struct reap_target *target,
-				 struct error *err)
+				 int wake_fd, struct error *err)
 {
 	pid_t pid = 0;
-	int found = lock_find_deleted_holder(dir, &target->lock.hash, &target->lock, &pid, err);
+	int found = lock_find_lasting_deleted_holder(dir, &target->lock.hash, &target->lock,
+						     wake_fd, &pid, err);
 
 	if (found > 0)
 		return error_set(err, ERROR_HELD,

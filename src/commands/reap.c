@@ -187,7 +187,7 @@ static int prepare(const struct janitor *janitor, const struct lock_dir *dir, co
 	if (acquire(janitor, dir, target, err) < 0)
 		return -1;
 	if ((target->created || app_lock_need_record(&target->lock, &target->record, err) == 0) &&
-	    janitor_check_deleted_holder(dir, target, err) == 0)
+	    janitor_check_deleted_holder(dir, target, janitor->wake_fd, err) == 0)
 		return 0;
 	give_up(dir, target);
 	return error_add_context(err, "unable to reap %s", app);

@@ -64,7 +64,7 @@ static int prepare(const struct lock_dir *dir, const char *app, struct reap_targ
 		return -1;
 	/* What stands in a lockfile that the run has made is its own record, not a dead one's. */
 	if ((ret->created || app_lock_need_record(&ret->lock, &ret->record, err) == 0) &&
-	    (!is_fresh() || janitor_check_deleted_holder(dir, ret, err) == 0))
+	    janitor_check_deleted_holder(dir, ret, -1, err) == 0)
 		return 0;
 	app_lock_release(&ret->lock);
 	return -1;

@@ -259,7 +259,8 @@ static int say_free(const struct context *context, const struct release *release
 {
 	struct error err = { .kind = ERROR_NONE };
 	pid_t pid = 0;
-	int found = lock_find_deleted_holder(release->dir, &release->file.hash, NULL, &pid, &err);
+	int found = lock_find_lasting_deleted_holder(release->dir, &release->file.hash, NULL, -1,
+						     &pid, &err);
 
 	if (found > 0) {
 		(void)error_set(&err, ERROR_HELD,

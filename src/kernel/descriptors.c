@@ -65,18 +65,23 @@ int descriptors_of_all(int (*function)(const struct descriptor *descriptor, void
 	return result;
 }
 
-bool descriptor_has_flock(const struct descriptor *descriptor)
+bool descriptor_has_flock(const struct descriptor *descriptor, int *ret_mount)
 {
 	CLEANUP(close_stream) FILE *stream = NULL;
 	char path[64], line[256];
+	int mount = -1;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/fdinfo/%.20s", (int)descriptor->pid,
 		       descriptor->number);
 	stream = fopen(path, "re");
 	/* "lock:	1: FLOCK  ADVISORY  WRITE 1234 00:1b:5678 0 EOF" */
-	while (stream && fgets(line, sizeof(line), stream))
-		if (!strncmp(line, "lock:", 5) && strstr(line, " FLOCK "))
+	while (stream && fgets(line, sizeof(line), stream)) {
+		(void)sscanf(line, "mnt_id: %9d", &mount);
+		if (!strncmp(line, "lock:", 5) && strstr(line, " FLOCK ")) {
+			*ret_mount = mount;
 			return true;
+		}
+	}
 	return false;
 }
 

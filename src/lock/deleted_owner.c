@@ -26,25 +26,105 @@ static bool same_mount_namespace(pid_t pid)
 	       !memcmp(own, other, (size_t)own_length);
 }
 
-/* Is the parent directory in a descriptor's link text certainly another one than ours? In another
- * mount namespace the text may name any directory of our view, and ours by any name: there it is
- * looked up from the process's own root. What can't be found may be ours. */
-static bool is_elsewhere(const struct lock_dir *dir, pid_t pid, const char *parent)
+/* Are we not in a chroot within a mount? There the text of what is outside our root leads to
+ * something else inside. */
+static bool root_is_whole(void)
 {
-	CLEANUP_FREE char *foreign = NULL;
+	struct statx root;
+
+	return statx(AT_FDCWD, "/", AT_STATX_DONT_SYNC, 0, &root) == 0 &&
+	       (!(root.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) ||
+		root.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+/* A path for us to the directory that a descriptor's link text names; NULL: there is none. The text
+ * of what is in another mount namespace begins at that one's root, and we enter it by the root of
+ * the process, which may be in a chroot. */
+static char *parent_path(const struct descriptor *descriptor, const char *parent)
+{
+	char path[64], root[4096];
+	ssize_t length;
+
+	if (same_mount_namespace(descriptor->pid))
+		return root_is_whole() ? xstrdup(parent) : NULL;
+	(void)snprintf(path, sizeof(path), "/proc/%d/root", (int)descriptor->pid);
+	length = readlink(path, root, sizeof(root));
+	if (length <= 0 || length == sizeof(root))
+		return NULL;
+	if (length == 1)
+		length = 0; /* "/" */
+	if (strncmp(parent, root, (size_t)length) != 0 || (parent[length] && parent[length] != '/'))
+		return NULL;
+	return xasprintf("%s%s", path, parent + length);
+}
+
+static int look_at_directory(const char *path, struct statx *ret)
+{
+	return statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_INO | STATX_MNT_ID,
+		     ret);
+}
+
+/* Was it reached by the very mount? Else something is mounted over the path, or there is none to it
+ * from the root that we looked from, and it tells nothing. Before Linux 5.8 the kernel doesn't say.
+ */
+static bool is_by_mount(const struct statx *there, int mount)
+{
+	return !(there->stx_mask & STATX_MNT_ID) || (int)there->stx_mnt_id == mount;
+}
+
+/* A directory that isn't there, below one that is. */
+static bool is_removed(char *path, int mount)
+{
+	struct statx there;
+	char *slash;
+
+	while ((slash = strrchr(path, '/')) && slash != path) {
+		*slash = '\0';
+		if (look_at_directory(path, &there) == 0)
+			return there.stx_mask & STATX_MNT_ID && is_by_mount(&there, mount);
+		if (errno != ENOENT)
+			return false;
+	}
+	return false;
+}
+
+enum place { PLACE_UNKNOWN, PLACE_HERE, PLACE_ELSEWHERE };
+
+static enum place place_of(const struct lock_dir *dir, const struct descriptor *descriptor,
+			   int mount, const char *parent)
+{
+	CLEANUP_FREE char *path = parent_path(descriptor, parent);
 	struct statx there, ours;
 
-	if (!same_mount_namespace(pid)) {
-		foreign = xasprintf("/proc/%d/root%s", (int)pid, parent);
-		parent = foreign;
-	}
-	if (statx(AT_FDCWD, parent, AT_STATX_DONT_SYNC, STATX_INO, &there) < 0)
-		/* A removed directory; ours may be one, too. */
-		return !foreign && errno == ENOENT && strcmp(parent, dir->path) != 0;
-	if (statx(dir->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &ours) < 0)
-		return false;
-	return there.stx_ino != ours.stx_ino || there.stx_dev_major != ours.stx_dev_major ||
-	       there.stx_dev_minor != ours.stx_dev_minor;
+	if (!path)
+		return PLACE_UNKNOWN;
+	if (look_at_directory(path, &there) < 0)
+		/* Ours may be a removed one, too. */
+		return errno == ENOENT && is_removed(path, mount) && lock_dir_check(dir, NULL) == 0
+			       ? PLACE_ELSEWHERE
+			       : PLACE_UNKNOWN;
+	if (!is_by_mount(&there, mount) ||
+	    statx(dir->fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &ours) < 0)
+		return PLACE_UNKNOWN;
+	return there.stx_ino == ours.stx_ino && there.stx_dev_major == ours.stx_dev_major &&
+			       there.stx_dev_minor == ours.stx_dev_minor
+		       ? PLACE_HERE
+		       : PLACE_ELSEWHERE;
+}
+
+/* What can't be placed may be ours, unless it has a name that is not in our directory, or could be
+ * opened by those who must not be able to make an app look alive: who has a mount namespace of his
+ * own shows any file that he can read by any name. */
+static bool may_be_ours(const struct lock_dir *dir, const struct descriptor *descriptor, int mount,
+			bool listed, const char *parent)
+{
+	const struct statx *status = descriptor->status;
+	enum place place = place_of(dir, descriptor, mount, parent);
+
+	if (place != PLACE_UNKNOWN)
+		return place == PLACE_HERE;
+	return (status->stx_nlink == 0 || listed) &&
+	       lockfile_mode_is_usable(dir->trust, status->stx_mode, status->stx_gid);
 }
 
 static void read_record(const struct descriptor *descriptor, struct record *ret)
@@ -101,7 +181,7 @@ static char *split(char *link)
 }
 
 enum deleted_owner deleted_owner_of(const struct lock_dir *dir, const struct descriptor *descriptor,
-				    struct deleted_lock *lock)
+				    int mount, bool listed, struct deleted_lock *lock)
 {
 	char link[4096], *name;
 	ssize_t length =
@@ -115,7 +195,7 @@ enum deleted_owner deleted_owner_of(const struct lock_dir *dir, const struct des
 		return OWNER_OTHER;
 	link[length] = '\0';
 	name = split(link);
-	if (!name || is_elsewhere(dir, descriptor->pid, *link ? link : "/"))
+	if (!name || !may_be_ours(dir, descriptor, mount, listed, *link ? link : "/"))
 		return OWNER_OTHER;
 	return owner_by_name(name, descriptor, lock);
 }

@@ -185,9 +185,10 @@ int lock_dir_walk(const struct lock_dir *dir,
 			break;
 		if (!app_hash_from_lockfile_name(entry->d_name, &hash)) {
 			ignored += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
-			continue;
+			result = function(entry, NULL, data);
+		} else {
+			result = function(entry, &hash, data);
 		}
-		result = function(entry, &hash, data);
 		if (result)
 			return result;
 	}
@@ -209,7 +210,7 @@ static int call_with_hash(const struct dirent *entry, const struct app_hash *has
 	const struct each *each = data;
 
 	(void)entry;
-	return each->function(hash, each->data);
+	return hash ? each->function(hash, each->data) : 0;
 }
 
 int lock_dir_each_counted(const struct lock_dir *dir,

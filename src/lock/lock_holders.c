@@ -43,9 +43,10 @@ static int take(const struct descriptor *descriptor, void *data)
 {
 	const struct holders *holders = data;
 	struct lock_view *view = find(holders, (ino_t)descriptor->status->stx_ino);
+	int mount;
 
 	if (!view || !lock_dir_may_have(holders->dir, descriptor_device(descriptor)) ||
-	    has(view, descriptor->pid) || !descriptor_has_flock(descriptor))
+	    has(view, descriptor->pid) || !descriptor_has_flock(descriptor, &mount))
 		return 0;
 	if (view->holder_count < LOCK_VIEW_HOLDERS_MAX)
 		view->holders[view->holder_count] = descriptor->pid;

@@ -23,6 +23,9 @@
 int lockfile_open(const struct lock_dir *dir, const struct app_hash *hash, int access,
 		  struct app_lock *ret, struct error *err);
 
+/* Can only those open it whom the settings trust? */
+bool lockfile_mode_is_usable(const struct lock_trust *trust, mode_t mode, gid_t group);
+
 /* Invariant 4: LOCK_FREE when the path names the open inode, else LOCK_GONE, LOCK_REPLACED, or -1.
  */
 int lockfile_identity(const struct lock_dir *dir, const struct app_lock *lock, struct error *err);
@@ -37,7 +40,8 @@ void lockfile_take_companion(const struct app_lock *lock, enum lock_role role);
 int lockfile_error(const struct lock_dir *dir, const struct app_hash *hash, int errnum,
 		   const char *verb, struct error *err);
 
-/* lock_dir_each_counted with the directory entry; ret_ignored may be NULL. */
+/* lock_dir_each_counted with the directory entry, and with all others, whose hash is NULL;
+ * ret_ignored may be NULL. */
 int lock_dir_walk(const struct lock_dir *dir,
 		  int (*function)(const struct dirent *entry, const struct app_hash *hash,
 				  void *data),
@@ -50,10 +54,10 @@ int deleted_locks_among(const struct lock_dir *dir, struct proc_lock_list *locks
 			struct error *err);
 
 /* The app of a held file that no lockfile accounts for: fills in hash and record. UNKNOWN: it can't
- * be told; OTHER: no lockfile of this directory. */
+ * be told; OTHER: no lockfile of this directory. listed: the directory has it, by another name. */
 enum deleted_owner { OWNER_UNKNOWN, OWNER_OTHER, OWNER_APP };
 enum deleted_owner deleted_owner_of(const struct lock_dir *dir, const struct descriptor *descriptor,
-				    struct deleted_lock *lock);
+				    int mount, bool listed, struct deleted_lock *lock);
 
 /* Adds to each view with an inode which processes share its lock's description, and says HELD of
  * what was thought dead when one does. One look through all processes; none where nothing is held,

@@ -40,14 +40,14 @@ static int refuse_owner(const struct lock_dir *dir, const struct app_hash *hash,
 	return refuse(dir, hash, reason, err);
 }
 
-static bool mode_is_usable(const struct lock_trust *trust, const struct stat *status)
+bool lockfile_mode_is_usable(const struct lock_trust *trust, mode_t mode, gid_t group)
 {
-	mode_t beyond_owner = status->st_mode & 07777 & ~(mode_t)(S_IRUSR | S_IWUSR);
+	mode_t beyond_owner = mode & 07777 & ~(mode_t)(S_IRUSR | S_IWUSR);
 
 	if (!beyond_owner)
 		return true;
 	return !(beyond_owner & ~(mode_t)(S_IRGRP | S_IWGRP)) && trust->group != (gid_t)-1 &&
-	       status->st_gid == trust->group;
+	       group == trust->group;
 }
 
 static int vet(const struct lock_dir *dir, const struct app_hash *hash, const struct stat *status,
@@ -57,7 +57,7 @@ static int vet(const struct lock_dir *dir, const struct app_hash *hash, const st
 		return refuse(dir, hash, "it is not a regular file", err);
 	if (!lock_trust_uid(dir->trust, status->st_uid))
 		return refuse_owner(dir, hash, status->st_uid, err);
-	if (!mode_is_usable(dir->trust, status))
+	if (!lockfile_mode_is_usable(dir->trust, status->st_mode, status->st_gid))
 		return refuse(dir, hash, "its mode lets others use it", err);
 	if (status->st_nlink > 1)
 		return refuse(dir, hash, "it has more than one hard link", err);

@@ -2,15 +2,19 @@
  * was quicker with the new one. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "app_lock_fixture.h"
 #include "harness/command.h"
 #include "harness/harness.h"
 #include "harness/refuse.h"
+#include "process_support.h"
 #include "run_fixture.h"
 
 static void check_refused(const char *dir, const char *command)
@@ -40,6 +44,81 @@ static void test_dead_beside_deleted(void)
 	check_refused(dir, "reap shop");
 	CHECK_NUMBER(unlink(lockfile_path(dir, "shop")), 0);
 	process_kill(&holder);
+}
+
+/* Forgets its lockfile, and stands still before it closes it. */
+static pid_t start_forgetting(const char *dir)
+{
+	pid_t pid = fork();
+	int fd;
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	fd = lockfile_hold(dir, "shop");
+	EXPECT(fd >= 0 && !unlink(lockfile_path(dir, "shop")) && !raise(SIGSTOP));
+	close(fd);
+	for (;;)
+		pause();
+}
+
+/* A newcomer gives it some seconds: 69 says that it has come to ask for the engine. */
+static void check_patience(const char *dir, const char *command, int resumed, int stopped)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	struct process process;
+	pid_t pid = start_forgetting(dir);
+	int status;
+
+	CHECK_NUMBER(waitpid(pid, &status, WUNTRACED), pid);
+	CU_ASSERT_FATAL(WIFSTOPPED(status));
+	for (int i = 0; i < 2; i++) {
+		process_start(&process,
+			      "exec " PROGRAM " --lock-dir %s --host unix:///nonexistent/engine %s",
+			      dir, command);
+		if (i) {
+			usleep(500000);
+			CU_ASSERT_TRUE(process_is_running(&process));
+			CHECK_NUMBER(kill(pid, SIGCONT), 0);
+		}
+		CHECK_NUMBER(process_wait(&process, SOON_MS, &result), i ? resumed : stopped);
+		CHECK_NUMBER(strstr(result.errors, "omebody has deleted") != NULL, !i);
+		CU_ASSERT_FALSE(lockfile_exists(dir, "shop"));
+	}
+	CHECK_NUMBER(kill(pid, SIGKILL), 0);
+	CHECK_NUMBER(waitpid(pid, NULL, 0), pid);
+}
+
+static void test_slow_to_close(void)
+{
+	const char *dir = temp_dir();
+
+	check_patience(dir, "run shop -- true", 69, 75);
+	check_patience(dir, "reap shop", 69, 75);
+	check_patience(dir, "release shop", 0, 75);
+}
+
+/* It has waived the look at its start, and yet must not take away what the other one has. */
+static void test_no_fresh_beside_deleted(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir();
+	struct process holder;
+
+	process_start(&holder, RUN "shop -- sh -c 'echo ready; exec sleep 60'", dir);
+	CU_ASSERT_TRUE(wait_for_output(&holder, "ready"));
+	CHECK_NUMBER(unlink(lockfile_path(dir, "shop")), 0);
+	CHECK_NUMBER(run_command(&result,
+				 "exec " PROGRAM
+				 " --lock-dir %s --host unix:///nonexistent/engine run --no-fresh "
+				 "shop -- true",
+				 dir),
+		     1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(result.errors, "whose lockfile somebody has deleted"));
+	CU_ASSERT_PTR_NULL(strstr(result.errors, "/nonexistent/engine"));
+	CU_ASSERT_TRUE(lockfile_exists(dir, "shop"));
+	process_kill(&holder);
+	lockfile_drop_cgroup(dir, "shop");
 }
 
 /* Leaves the record of a run in the file that is there, and dies. */
@@ -96,6 +175,8 @@ static void test_predecessor_in_the_birth(void)
 
 static const struct test tests[] = {
 	{ "a dead lockfile beside a deleted one that is held", test_dead_beside_deleted },
+	{ "a predecessor that is slow to close its lockfile", test_slow_to_close },
+	{ "a teardown beside a deleted one that is held", test_no_fresh_beside_deleted },
 	{ "a predecessor between birth and lock", test_predecessor_in_the_birth },
 	{ NULL, NULL },
 };
