@@ -252,6 +252,8 @@ static void test_wait(void)
 	CHECK_NUMBER(fcntl(child.pidfd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
 	CHECK_NUMBER(child_wait(&none, false, &status), -1);
 	CHECK_NUMBER(errno, ECHILD);
+	CHECK_NUMBER(child_signal(&none, 0), -1);
+	CHECK_NUMBER(errno, ESRCH);
 	CHECK_NUMBER(child_wait(&child, false, &status), 0);
 	CHECK_NUMBER(status, 99);
 	/* The stop may come later than this; go on until it has been undone. */

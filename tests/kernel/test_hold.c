@@ -339,7 +339,16 @@ static void killed_and_swept(void)
 	CU_ASSERT(wait_for_mark(marked.pid, record.run_id));
 	kill(record.pid, SIGKILL);
 	CU_ASSERT(wait_for_end(record.pid));
+	/* Of another boot nothing can live: who carries its mark is somebody else. */
+	CHECK_NUMBER(run_command(&result,
+				 "cd %s && cp ci-app-*.lock kept && sed 's/^boot_id=./boot_id=%c/' "
+				 "kept >\"$(echo ci-app-*.lock)\" && ! cmp -s kept ci-app-*.lock",
+				 dir, record.boot_id[0] == '0' ? '1' : '0'),
+		     0);
+	run_command(&result, "exec %s --lock-dir %s -H unix://%s/none.sock sweep", PROGRAM, dir,
+		    dir);
 	CU_ASSERT(process_is_running(&marked));
+	CHECK_NUMBER(run_command(&result, "cd %s && cat kept >\"$(echo ci-app-*.lock)\"", dir), 0);
 	/* It fences before it finds that there is no engine. */
 	run_command(&result, "exec %s --lock-dir %s -H unix://%s/none.sock sweep", PROGRAM, dir,
 		    dir);

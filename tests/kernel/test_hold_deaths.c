@@ -32,12 +32,14 @@ static void killed_at(const struct fault *fault)
 	struct record record;
 	int status;
 
-	process_start(&hold,
-		      "exec strace -D -qq %s -o %s/trace -e 'trace=%s' -e "
-		      "'inject=%s:signal=KILL:when=%d' %s --lock-dir %s hold --no-fresh "
-		      "--no-teardown --log %s/log --pid %d shop",
-		      fault->follow, dir, fault->call, fault->call, fault->number, PROGRAM, dir,
-		      dir, (int)getpid());
+	/* The leak sanitizer can't work where strace does. */
+	process_start(
+		&hold,
+		"ASAN_OPTIONS=detect_leaks=0 exec strace -D -qq %s -o %s/trace -e 'trace=%s' -e "
+		"'inject=%s:signal=KILL:when=%d' %s --lock-dir %s hold --no-fresh "
+		"--no-teardown --log %s/log --pid %d shop",
+		fault->follow, dir, fault->call, fault->call, fault->number, PROGRAM, dir, dir,
+		(int)getpid());
 	status = process_wait(&hold, SOON_MS, &result);
 	if (status == 0)
 		CHECK_NUMBER(strlen(result.output), 33);
