@@ -34,8 +34,10 @@ void hold_hear(struct run *run)
 	ssize_t count;
 
 	do
-		count = recv(run->handover_fd, &byte, 1, 0);
+		count = recv(run->handover_fd, &byte, 1, MSG_DONTWAIT);
 	while (count < 0 && errno == EINTR);
+	if (count < 0 && errno == EAGAIN)
+		return;
 	if (count == 1)
 		(void)dup2(run->options->hold->log_fd, STDERR_FILENO);
 	else
@@ -73,6 +75,9 @@ void hold_stop(struct run *run, enum run_event event)
 {
 	const char *app = run->options->app;
 
+	/* The byte may have come together with this: then the log is the one to write to. */
+	if (run->handover_fd >= 0)
+		hold_hear(run);
 	run_note_told(run, event);
 	if (event == RUN_EVENT_DEADLINE) {
 		log_warning("the deadline of %s has passed", app);
