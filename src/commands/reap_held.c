@@ -12,7 +12,7 @@ static const char *const modes[] = { "fresh", "teardown", "after-kill", NULL };
 static struct {
 	int64_t fd;
 	int mode;
-	bool created;
+	bool created, no_fresh;
 	const char *stack;
 } given = { .fd = -1, .mode = -1 };
 
@@ -21,6 +21,8 @@ const struct option_spec reap_held_options_table[] = {
 	{ "mode", 0, OPTION_CHOICE, &given.mode, "MODE",
 	  "fresh, teardown, or after-kill, a teardown with late requests", 0, 0, modes },
 	{ "created", 0, OPTION_FLAG, &given.created, NULL, "the run has made the lockfile", 0, 0,
+	  NULL },
+	{ "no-fresh", 0, OPTION_FLAG, &given.no_fresh, NULL, "the run had no fresh start", 0, 0,
 	  NULL },
 	{ "stack", 0, OPTION_APP, &given.stack, "NAME", "the app's stack", 0, 0, NULL },
 	OPTIONS_END,
@@ -62,9 +64,12 @@ static int prepare(const struct lock_dir *dir, const char *app, struct reap_targ
 		       given.stack ? given.stack : "");
 	if (adopt(dir, app, ret, err) < 0)
 		return -1;
-	/* What stands in a lockfile that the run has made is its own record, not a dead one's. */
+	/* What stands in a lockfile that the run has made is its own record, not a dead one's. A
+	 * fresh start's look for a deleted holder holds for the teardown, too: none can come after
+	 * it. */
 	if ((ret->created || app_lock_need_record(&ret->lock, &ret->record, err) == 0) &&
-	    janitor_check_deleted_holder(dir, ret, -1, err) == 0)
+	    (!(is_fresh() || given.no_fresh) ||
+	     janitor_check_deleted_holder(dir, ret, -1, err) == 0))
 		return 0;
 	app_lock_release(&ret->lock);
 	return -1;

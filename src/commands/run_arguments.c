@@ -67,6 +67,8 @@ static char **engine_argv(void *data, const char *mode, int lock_fd, bool create
 	own_command_add_option(own, "--mode", mode);
 	if (created)
 		own_command_add(own, "--created");
+	if (run_arguments.no_fresh)
+		own_command_add(own, "--no-fresh");
 	own_command_add_option(own, "--stack", own->stack);
 	own_command_add(own, own->app);
 	return own->argv;
