@@ -281,6 +281,7 @@ bool scenario_play(struct world *world, enum scenario scenario, const char *prog
 		world_check_not_forgotten(world);
 		check_outcome(world, scenario, fault, &result);
 	}
+	world_wait_unlocked(world);
 	begin(&arguments, world, REAL_PROGRAM);
 	add(&arguments, "sweep");
 	run_whole(world, &arguments, "the clean sweep");

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -220,6 +221,23 @@ void world_problem(struct world *world, const char *format, ...)
 bool world_has_lockfile(const struct world *world)
 {
 	return access(world->lockfile, F_OK) == 0;
+}
+
+static bool is_unlocked(void *data)
+{
+	const struct world *world = data;
+	int fd = open(world->lockfile, O_RDWR | O_CLOEXEC);
+	bool result = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0;
+
+	if (fd >= 0)
+		(void)close(fd);
+	return result;
+}
+
+void world_wait_unlocked(const struct world *world)
+{
+	must(wait_until(is_unlocked, (void *)(uintptr_t)world, GONE_MS),
+	     "the lock is not given up");
 }
 
 const char *world_objects(const struct world *world, char *buffer, size_t size)

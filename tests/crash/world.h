@@ -44,6 +44,8 @@ void world_problem(struct world *world, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 bool world_has_lockfile(const struct world *world);
+/* Waits until nobody holds the lock: the engine child of a killed run finishes under it. */
+void world_wait_unlocked(const struct world *world);
 /* What the engine has of shop; buffer is returned. */
 const char *world_objects(const struct world *world, char *buffer, size_t size);
 
