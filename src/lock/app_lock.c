@@ -127,23 +127,35 @@ int app_lock_write_record(const struct app_lock *lock, const struct record *reco
 	return 0;
 }
 
-/* -1 with errno: not read, and *ret is !known. */
-static int read_record(int fd, const struct app_hash *hash, struct record *ret)
+int lockfile_read_record(int fd, struct record *ret)
 {
 	char text[RECORD_FILE_SIZE + 1];
 	ssize_t length = file_pread_start(fd, text, sizeof(text));
-	struct record record = { 0 };
+
+	*ret = (struct record){ 0 };
+	if (length > 0)
+		record_parse(text, (size_t)length, ret);
+	return length < 0 ? -1 : 0;
+}
+
+bool lockfile_record_is_of(const struct record *record, const struct app_hash *hash)
+{
 	struct app_hash named;
 
-	if (length > 0)
-		record_parse(text, (size_t)length, &record);
-	if (record.known && *record.app) {
-		named = app_hash_of(record.app);
-		if (!app_hash_equal(&named, hash))
-			record = (struct record){ 0 };
-	}
-	*ret = record;
-	return length < 0 ? -1 : 0;
+	if (!record->known || !*record->app)
+		return true;
+	named = app_hash_of(record->app);
+	return app_hash_equal(&named, hash);
+}
+
+/* -1 with errno: not read, and *ret is !known. */
+static int read_record(int fd, const struct app_hash *hash, struct record *ret)
+{
+	int result = lockfile_read_record(fd, ret);
+
+	if (!lockfile_record_is_of(ret, hash))
+		*ret = (struct record){ 0 };
+	return result;
 }
 
 void app_lock_read_record(int fd, const struct app_hash *hash, struct record *ret)

@@ -60,16 +60,6 @@ static int forget_found(const struct dirent *entry, const struct app_hash *hash,
 	return 0;
 }
 
-static const struct proc_lock *find_lock(const struct deleted_search *search,
-					 const struct proc_lock_list *locks, ino_t inode)
-{
-	for (size_t i = proc_locks_first(locks, inode);
-	     i < locks->count && locks->items[i].inode == inode; i++)
-		if (lock_dir_may_have(search->dir, locks->items[i].device))
-			return &locks->items[i];
-	return NULL;
-}
-
 /* Is it the same file still? Births that follow each other get one inode number again and again. */
 static bool is_same(const struct deleted_lock *lock)
 {
@@ -91,7 +81,8 @@ static void confirm(struct deleted_search *search, const struct proc_lock_list *
 	for (size_t i = 0; i < found->count; i++) {
 		ino_t inode = found->items[i].inode;
 
-		if (is_same(&found->items[i]) && (search->blind || find_lock(search, locks, inode)))
+		if (is_same(&found->items[i]) &&
+		    (search->blind || lock_dir_find_lock(search->dir, locks, inode)))
 			continue;
 		found->items[i--] = found->items[--found->count];
 		deleted_search_unexplain(search, inode);
@@ -111,7 +102,8 @@ static int look_again(struct deleted_search *search, struct error *err)
 	confirm(search, &locks);
 	for (size_t i = 0; i < search->candidates.count; i++) {
 		struct proc_lock *candidate = &search->candidates.items[i];
-		const struct proc_lock *now = find_lock(search, &locks, candidate->inode);
+		const struct proc_lock *now =
+			lock_dir_find_lock(search->dir, &locks, candidate->inode);
 
 		if (!now)
 			deleted_search_explain(search, candidate->inode);

@@ -7,9 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/memory.h"
-#include "lock/record_file.h"
 #include "lock_internal.h"
 
 #define DELETED_ENDING " (deleted)"
@@ -129,14 +127,12 @@ static bool may_be_ours(const struct lock_dir *dir, const struct descriptor *des
 
 static void read_record(const struct descriptor *descriptor, struct record *ret)
 {
-	char text[RECORD_FILE_SIZE + 1];
 	CLEANUP_CLOSE int fd = openat(descriptor->directory, descriptor->number,
 				      O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	ssize_t length = fd < 0 ? -1 : file_pread_start(fd, text, sizeof(text));
 
 	*ret = (struct record){ 0 };
-	if (length > 0)
-		record_parse(text, (size_t)length, ret);
+	if (fd >= 0)
+		(void)lockfile_read_record(fd, ret);
 }
 
 /* A file born by O_TMPFILE shows as "DIR/#INODE (deleted)", whatever it was linked to, and a

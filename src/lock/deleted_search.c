@@ -24,15 +24,25 @@ static bool is_found(const struct deleted_search *search, ino_t inode)
 	return false;
 }
 
+/* NULL: the inode is no candidate's. */
+static struct deleted_finding *finding_of(const struct deleted_search *search, ino_t inode)
+{
+	size_t i = proc_locks_first(&search->candidates, inode);
+
+	return i < search->candidates.count && search->candidates.items[i].inode == inode
+		       ? &search->findings[i]
+		       : NULL;
+}
+
 static bool is_wanted(const struct deleted_search *search, const struct descriptor *descriptor)
 {
 	ino_t inode = (ino_t)descriptor->status->stx_ino;
-	size_t i = proc_locks_first(&search->candidates, inode);
+	const struct deleted_finding *finding = finding_of(search, inode);
 
 	if (!lock_dir_may_have(search->dir, descriptor_device(descriptor)))
 		return false;
-	if (i < search->candidates.count && search->candidates.items[i].inode == inode)
-		return !search->findings[i].explained;
+	if (finding)
+		return !finding->explained;
 	return search->blind && descriptor->status->stx_nlink == 0 && descriptor->pid != getpid() &&
 	       !is_found(search, inode);
 }
@@ -73,16 +83,6 @@ void deleted_search_unexplain(struct deleted_search *search, ino_t inode)
 		search->unexplained += search->findings[i].explained;
 		search->findings[i].explained = false;
 	}
-}
-
-/* NULL: the inode is no candidate's. */
-static struct deleted_finding *finding_of(const struct deleted_search *search, ino_t inode)
-{
-	size_t i = proc_locks_first(&search->candidates, inode);
-
-	return i < search->candidates.count && search->candidates.items[i].inode == inode
-		       ? &search->findings[i]
-		       : NULL;
 }
 
 static int account_for_entry(const struct dirent *entry, const struct app_hash *hash, void *data)

@@ -155,6 +155,16 @@ bool lock_dir_may_have(const struct lock_dir *dir, dev_t device)
 	return dir->other_devices || device == dir->device;
 }
 
+const struct proc_lock *lock_dir_find_lock(const struct lock_dir *dir,
+					   const struct proc_lock_list *locks, ino_t inode)
+{
+	for (size_t i = proc_locks_first(locks, inode);
+	     i < locks->count && locks->items[i].inode == inode; i++)
+		if (lock_dir_may_have(dir, locks->items[i].device))
+			return &locks->items[i];
+	return NULL;
+}
+
 static void close_stream(DIR **stream)
 {
 	if (*stream)

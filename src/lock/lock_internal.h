@@ -67,5 +67,14 @@ int lock_holders_find(const struct lock_dir *dir, struct lock_view *views, size_
 
 /* May a line of /proc/locks with this device mean a file in the directory? */
 bool lock_dir_may_have(const struct lock_dir *dir, dev_t device);
+/* The first of the locks that may be held on a file in the directory with this inode, or NULL. */
+const struct proc_lock *lock_dir_find_lock(const struct lock_dir *dir,
+					   const struct proc_lock_list *locks, ino_t inode);
+
+/* The record in an open lockfile, whatever app it names. -1 with errno: not read; what can't be
+ * parsed is !known. */
+int lockfile_read_record(int fd, struct record *ret);
+/* Is it one that names the app by that hash, or no app at all? */
+bool lockfile_record_is_of(const struct record *record, const struct app_hash *hash);
 
 #endif

@@ -7,29 +7,17 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/memory.h"
 #include "kernel/process.h"
-#include "lock/record_file.h"
 #include "lock_internal.h"
 
 #define OPEN_ROUNDS_MAX 100
-
-static const struct proc_lock *find_flock(const struct lock_dir *dir,
-					  const struct proc_lock_list *locks, ino_t inode)
-{
-	for (size_t i = proc_locks_first(locks, inode);
-	     i < locks->count && locks->items[i].inode == inode; i++)
-		if (lock_dir_may_have(dir, locks->items[i].device))
-			return &locks->items[i];
-	return NULL;
-}
 
 /* Nobody has the companion lock: a program that knows only flock(2), or nobody at all. */
 static void judge_by_flocks(const struct lock_dir *dir, const struct proc_lock_list *locks,
 			    struct lock_view *view)
 {
-	const struct proc_lock *lock = find_flock(dir, locks, view->inode);
+	const struct proc_lock *lock = lock_dir_find_lock(dir, locks, view->inode);
 
 	view->state = lock ? LOCK_VIEW_HELD : LOCK_VIEW_DEAD;
 	view->pid = lock && lock->pid > 0 ? lock->pid : 0;
@@ -57,15 +45,15 @@ static bool is_open(const struct lock_view *view)
 }
 
 /* A record that is whole, but names an app of another lockfile, is worth a word. */
-static void look_at_stated_app(int fd, struct lock_view *view)
+static void look_at_record(int fd, struct lock_view *view)
 {
-	char text[RECORD_FILE_SIZE + 1];
-	ssize_t length = file_pread_start(fd, text, sizeof(text));
-	struct record record = { 0 };
+	struct record record;
 
-	if (length > 0)
-		record_parse(text, (size_t)length, &record);
-	memcpy(view->stated_app, record.app, sizeof(view->stated_app));
+	(void)lockfile_read_record(fd, &record);
+	if (lockfile_record_is_of(&record, &view->hash))
+		view->record = record;
+	else
+		memcpy(view->stated_app, record.app, sizeof(view->stated_app));
 }
 
 int lock_look_open(const struct lock_dir *dir, const struct app_hash *hash, struct app_lock *ret,
@@ -99,9 +87,7 @@ static void look_at_file(const struct lock_dir *dir, struct lock_view *view)
 	if (result != LOCK_FREE)
 		return;
 	view->inode = file.inode;
-	app_lock_read_record(file.fd, &view->hash, &view->record);
-	if (!view->record.known)
-		look_at_stated_app(file.fd, view);
+	look_at_record(file.fd, view);
 	look_at_companion(&file, view);
 	if (view->record.keep_until)
 		app_lock_read_clocks(file.fd, &view->record, &view->clocks);
