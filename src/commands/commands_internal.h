@@ -5,6 +5,7 @@
 #include "commands/command.h"
 #include "engine/engine.h"
 #include "lock/lock_look.h"
+#include "lock/lock_look.h"
 #include "model/lock_view.h"
 #include "model/metrics.h"
 #include "model/record.h"
@@ -70,6 +71,13 @@ void janitor_release(struct janitor *janitor);
  * lock_find_lasting_deleted_holder. */
 int janitor_check_deleted_holder(const struct lock_dir *dir, const struct reap_target *target,
 				 int wake_fd, struct error *err);
+
+/* locks.c */
+/* Adds a view, not looked at yet, for each lockfile. */
+int locks_collect(const struct lock_dir *dir, struct lock_view_list *list, struct error *err);
+/* lock_look_all, and those that are kept say so. */
+void locks_look(const struct context *context, const struct lock_dir *dir,
+		struct lock_view_list *list, struct error *ret_problem);
 
 /* sweep_metrics.c: completes the metrics that the results were added to, and writes the file. */
 void sweep_write_metrics(const struct context *context, const struct lock_dir *dir,

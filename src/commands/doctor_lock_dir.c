@@ -11,7 +11,6 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/parse.h"
 #include "doctor_internal.h"
 #include "kernel/child.h"
 #include "kernel/process.h"
@@ -40,21 +39,20 @@ static void check_room(const struct lock_dir *dir, struct finding_list *findings
 			    dir->path, (unsigned long long)room);
 }
 
-/* 0 or 1 as the kernel has it; -1: not to be read. */
-static int protection(const char *name)
+/* false as well where it is not to be read. */
+static bool hardlinks_are_open(void)
 {
-	char path[64], value[8];
+	char value[8];
 
-	(void)snprintf(path, sizeof(path), "/proc/sys/fs/%s", name);
-	if (file_read_at(AT_FDCWD, path, value, sizeof(value)) <= 0)
-		return -1;
-	return value[0] != '0';
+	return file_read_at(AT_FDCWD, "/proc/sys/fs/protected_hardlinks", value, sizeof(value)) >
+		       0 &&
+	       value[0] == '0';
 }
 
 static void check_strangers(const struct lock_dir *dir, const struct stat *status,
 			    struct finding_list *findings)
 {
-	if (!(status->st_mode & S_IWOTH) || protection("protected_hardlinks") != 0)
+	if (!(status->st_mode & S_IWOTH) || !hardlinks_are_open())
 		return;
 	finding_add(findings, FINDING_WARNING, CHECK,
 		    "sysctl fs.protected_hardlinks=1, or a private directory ([lock] dir)",

@@ -3,15 +3,8 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "doctor_internal.h"
-#include "lock/lock_look.h"
 
 #define CHECK "locks"
-
-static int add(const struct app_hash *hash, void *data)
-{
-	lock_view_list_add(data, hash);
-	return 0;
-}
 
 static const char *name_of(const struct lock_view *view)
 {
@@ -98,17 +91,15 @@ void doctor_check_locks(const struct context *context, const struct lock_dir *di
 	CLEANUP(lock_view_list_release) struct lock_view_list list = { 0 };
 	struct error err = { .kind = ERROR_NONE };
 
-	if (lock_dir_each(dir, add, &list, &err) < 0) {
+	if (locks_collect(dir, &list, &err) < 0) {
 		finding_add(findings, FINDING_PROBLEM, CHECK, NULL, "%s", err.message);
 		return;
 	}
-	lock_look_all(dir, &list, &err);
+	locks_look(context, dir, &list, &err);
 	if (err.kind != ERROR_NONE)
 		finding_add(findings, FINDING_WARNING, CHECK,
 			    "run doctor as root, on the host, with /proc mounted",
 			    "not every lock can be seen: %s", err.message);
-	for (size_t i = 0; i < list.count; i++)
-		lock_view_judge_kept(&list.items[i], context->settings.keep_max_ms / 1000);
 	count_states(&list, findings);
 	for (size_t i = 0; i < list.count; i++)
 		check_view(context, &list.items[i], findings);

@@ -1,5 +1,4 @@
 /* doctor: what lies outside the lock directory. */
-#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -63,25 +62,18 @@ void doctor_check_privileges(struct finding_list *findings)
 			    "dead run may be missed where there is no cgroup");
 }
 
-/* systemctl's exit status, -1 when it can't be run. */
-static int systemctl_status(const char *verb)
+static bool timer_is_active(void)
 {
-	char *argv[] = { (char[]){ "systemctl" }, (char[]){ "--quiet" }, NULL, (char[]){ TIMER },
-			 NULL };
-	CLEANUP_FREE char *word = strdup(verb);
+	char program[] = "systemctl", quiet[] = "--quiet", verb[] = "is-active", unit[] = TIMER;
+	char *argv[] = { program, quiet, verb, unit, NULL };
 	struct child_setup setup = CHILD_SETUP_INIT;
 	struct child child = CHILD_NONE;
-	struct error err;
 	bool was_exec;
 	int status;
 
-	argv[2] = word;
 	setup.argv = argv;
-	if (!word || child_spawn(&setup, &child, &was_exec, &err) < 0)
-		return -1;
-	if (child_wait(&child, true, &status) != 1)
-		return -1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	return child_spawn(&setup, &child, &was_exec, NULL) == 0 &&
+	       child_wait(&child, true, &status) == 1 && status == 0;
 }
 
 void doctor_check_timer(struct finding_list *findings)
@@ -90,7 +82,7 @@ void doctor_check_timer(struct finding_list *findings)
 		finding_add(findings, FINDING_WARNING, "timer",
 			    "let cron, or the CI server before each run, call `ci-janitor sweep`",
 			    "systemd doesn't run here: nothing is known to sweep this machine");
-	else if (systemctl_status("is-active") == 0)
+	else if (timer_is_active())
 		finding_add(findings, FINDING_OK, "timer", NULL, TIMER " is active");
 	else
 		finding_add(findings, FINDING_WARNING, "timer",

@@ -5,7 +5,6 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "commands_internal.h"
-#include "lock/lock_look.h"
 
 #define STATUS_DEAD 2
 #define STATUS_FREE 3
@@ -23,22 +22,14 @@ const struct option_spec list_options_table[] = {
 	OPTIONS_END,
 };
 
-static int add(const struct app_hash *hash, void *data)
-{
-	lock_view_list_add(data, hash);
-	return 0;
-}
-
 static void look(const struct context *context, const struct lock_dir *dir,
 		 struct lock_view_list *list)
 {
 	struct error problem;
 
-	lock_look_all(dir, list, &problem);
+	locks_look(context, dir, list, &problem);
 	if (problem.kind != ERROR_NONE)
 		log_warning("%s", problem.message);
-	for (size_t i = 0; i < list->count; i++)
-		lock_view_judge_kept(&list->items[i], context->settings.keep_max_ms / 1000);
 }
 
 static int compare_views(const void *a, const void *b)
@@ -126,7 +117,7 @@ static int list_all(struct context *context, const struct lock_dir *dir,
 	size_t kept = 0;
 	int found = 0, result;
 
-	if (lock_dir_each(dir, add, list, err) < 0)
+	if (locks_collect(dir, list, err) < 0)
 		return -1;
 	look(context, dir, list);
 	/* What was removed meanwhile is no row. */

@@ -3,14 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "commands_internal.h"
-#include "lock/lock_look.h"
 #include "report/metrics.h"
-
-static int add(const struct app_hash *hash, void *data)
-{
-	lock_view_list_add(data, hash);
-	return 0;
-}
 
 static void add_locks(const struct context *context, const struct lock_dir *dir,
 		      struct metrics *metrics)
@@ -18,15 +11,13 @@ static void add_locks(const struct context *context, const struct lock_dir *dir,
 	CLEANUP(lock_view_list_release) struct lock_view_list list = { 0 };
 	struct error problem = { .kind = ERROR_NONE };
 
-	if (lock_dir_each(dir, add, &list, &problem) < 0) {
+	if (locks_collect(dir, &list, &problem) < 0) {
 		log_warning("%s", problem.message);
 		return;
 	}
-	lock_look_all(dir, &list, &problem);
-	for (size_t i = 0; i < list.count; i++) {
-		lock_view_judge_kept(&list.items[i], context->settings.keep_max_ms / 1000);
+	locks_look(context, dir, &list, &problem);
+	for (size_t i = 0; i < list.count; i++)
 		metrics_add_lock(metrics, &list.items[i]);
-	}
 }
 
 void sweep_write_metrics(const struct context *context, const struct lock_dir *dir,
