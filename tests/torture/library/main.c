@@ -240,14 +240,7 @@ static void print_result(const struct driver *driver, int64_t took_ms)
 	       (unsigned long long)driver->seed, (double)took_ms / 1000, acquired(driver),
 	       oracle->runs, oracle->janitors, oracle->waits, oracle->reaps, oracle->forgets,
 	       oracle->looks, driver->kills, driver->stops, violations);
-	if (violations)
-		printf(", the first after %.2f s",
-		       (double)(oracle->first_violation_ms - driver->began) / 1000);
-	for (int i = 0; i < VIOLATION_KINDS; i++)
-		if (oracle->violations[i])
-			printf("; %s: %d", violation_name((enum violation)i),
-			       oracle->violations[i]);
-	printf("\n");
+	oracle_print_violations(oracle, driver->began);
 }
 
 static void parse(struct driver *driver, int argc, char **argv)

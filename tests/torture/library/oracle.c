@@ -77,6 +77,18 @@ const char *violation_name(enum violation kind)
 	return names[kind];
 }
 
+void oracle_print_violations(const struct oracle *oracle, int64_t began_ms)
+{
+	if (oracle_violations(oracle))
+		printf(", the first after %.2f s",
+		       (double)(oracle->first_violation_ms - began_ms) / 1000);
+	for (int i = 0; i < VIOLATION_KINDS; i++)
+		if (oracle->violations[i])
+			printf("; %s: %d", violation_name((enum violation)i),
+			       oracle->violations[i]);
+	printf("\n");
+}
+
 void oracle_blame(struct oracle *oracle, enum violation kind, const char *format, ...)
 {
 	int64_t never = 0;

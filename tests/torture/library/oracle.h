@@ -69,6 +69,8 @@ void oracle_blame(struct oracle *oracle, enum violation kind, const char *format
 	__attribute__((format(printf, 3, 4)));
 int oracle_violations(const struct oracle *oracle);
 const char *violation_name(enum violation kind);
+/* The rest of a line: when the first violation was, and of each kind how many. */
+void oracle_print_violations(const struct oracle *oracle, int64_t began_ms);
 
 /* The lock is ours. Returns the mark. */
 uint64_t oracle_enter(struct oracle *oracle, unsigned token, int app);

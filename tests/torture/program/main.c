@@ -385,14 +385,7 @@ static void print_result(const struct driver *driver, int64_t took_ms)
 	       driver->memory->commands, driver->waited_busy, driver->sweeps, driver->looked,
 	       driver->memory->made, driver->memory->removed, driver->memory->late, driver->kills,
 	       driver->stops, oracle_violations(oracle));
-	if (oracle_violations(oracle))
-		printf(", the first after %.2f s",
-		       (double)(oracle->first_violation_ms - driver->began) / 1000);
-	for (int i = 0; i < VIOLATION_KINDS; i++)
-		if (oracle->violations[i])
-			printf("; %s: %d", violation_name((enum violation)i),
-			       oracle->violations[i]);
-	printf("\n");
+	oracle_print_violations(oracle, driver->began);
 }
 
 static void parse(struct driver *driver, int argc, char **argv)
