@@ -13,7 +13,13 @@ INSTALL	 ?= install
 PREFIX	 ?= /usr/local
 BINDIR	 ?= $(PREFIX)/bin
 DATADIR	 ?= $(PREFIX)/share
+DOCDIR	 ?= $(DATADIR)/doc/ci-janitor
+EXAMPLEDIR ?= $(DOCDIR)/examples
+LICENSEDIR ?= $(DOCDIR)
 MANDIR	 ?= $(DATADIR)/man
+BASHDIR	 ?= $(DATADIR)/bash-completion/completions
+ZSHDIR	 ?= $(DATADIR)/zsh/site-functions
+FISHDIR	 ?= $(DATADIR)/fish/vendor_completions.d
 SYSCONFDIR ?= /etc
 DESTDIR	 ?=
 O	 ?= build
@@ -28,8 +34,10 @@ WARNINGS += -Werror -Wconversion -Wno-sign-conversion -Wold-style-definition \
 endif
 HARDENING := -fPIE -fstack-protector-strong -fstack-clash-protection
 HARDENING_LD := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+# The last word on it: distributions' CPPFLAGS ask for less.
+FORTIFY	 :=
 ifeq ($(SANITIZE),)
-HARDENING += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+FORTIFY	 += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 else
 HARDENING += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 HARDENING_LD += -fsanitize=$(SANITIZE)
@@ -45,8 +53,9 @@ PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(LINKED) $(LO
 PKG_LIBS   = $(eval PKG_LIBS := $$(shell $(PKG_CONFIG) --libs $(LINKED)) -ldl)$(PKG_LIBS)
 CUNIT_LIBS = $(eval CUNIT_LIBS := $$(shell $(PKG_CONFIG) --libs $(TESTED) jansson libcap-ng))$(CUNIT_LIBS)
 
+# The same bytes wherever it is built: no folder's name gets into the program.
 BASE_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DCI_JANITOR_VERSION='"$(VERSION)"' -Iinclude \
-	      $(WARNINGS) $(HARDENING) $(PKG_CFLAGS)
+	      -ffile-prefix-map='$(CURDIR)'=. $(WARNINGS) $(HARDENING) $(PKG_CFLAGS)
 SRC_CFLAGS  = $(BASE_CFLAGS) -include base/banned.h
 TEST_CFLAGS = $(BASE_CFLAGS) -Itests -DBUILD_DIR='"$(abspath $(O))"' \
 	      -DSOURCE_DIR='"$(CURDIR)"'
@@ -77,18 +86,18 @@ $(LIBRARY): $(OBJECTS)
 $(O)/src/%.o: src/%.c $(O)/.flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(SRC_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(SRC_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(FORTIFY) -MMD -MP -c -o $@ $<
 
 $(O)/tests/%.o: tests/%.c $(O)/.flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(TEST_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(TEST_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(FORTIFY) -MMD -MP -c -o $@ $<
 
 # Other flags, other objects: a build with SANITIZE= after one without must not mix.
 .PHONY: FORCE
 $(O)/.flags: FORCE
 	$(Q)mkdir -p $(O)
-	$(Q)printf '%s\n' '$(CC) $(subst ','\'',$(SRC_CFLAGS) $(CFLAGS) $(CPPFLAGS))' >$@.new; \
+	$(Q)printf '%s\n' '$(CC) $(subst ','\'',$(SRC_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(FORTIFY))' >$@.new; \
 		if cmp -s $@.new $@; then rm -f $@.new; else mv $@.new $@; fi
 
 define test_layer
@@ -159,7 +168,7 @@ bench: $(PROGRAM) $(BENCHES)
 check-bench: $(PROGRAM) $(BENCHES)
 	$(Q)tests/bench/bench.py $(O) --smoke --results $(O)/bench-results
 
-.PHONY: deps deps-test check check-layers check-headers check-model demo install
+.PHONY: deps deps-test check check-layers check-headers check-model demo install uninstall
 deps:
 	$(Q)tests/tools/install-deps.sh
 deps-test:
@@ -200,20 +209,36 @@ demo: deps-test
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)CC='$(CC)' tests/demo.sh $(PROGRAM)
 
+# What is installed where, as MODE:FILE:DESTINATION.
+MANUALS	 := $(sort $(wildcard packaging/man/*.[1-8]))
+INSTALLED := \
+	755:$(PROGRAM):$(BINDIR)/ci-janitor \
+	$(foreach page,$(MANUALS),644:$(page):$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
+	644:packaging/completions/ci-janitor.bash:$(BASHDIR)/ci-janitor \
+	644:packaging/completions/_ci-janitor:$(ZSHDIR)/_ci-janitor \
+	644:packaging/completions/ci-janitor.fish:$(FISHDIR)/ci-janitor.fish \
+	644:README.md:$(DOCDIR)/README.md \
+	644:CHANGELOG.md:$(DOCDIR)/CHANGELOG.md \
+	644:LICENSE:$(LICENSEDIR)/LICENSE \
+	644:conf/ci-janitor.conf:$(EXAMPLEDIR)/ci-janitor.conf \
+	$(foreach file,$(sort $(wildcard packaging/prometheus/*)),644:$(file):$(EXAMPLEDIR)/$(notdir $(file)))
+CONFIG	 := $(SYSCONFDIR)/ci-janitor/ci-janitor.conf
+
+# The configuration is the administrator's: neither replaced nor, when it says anything, removed.
 install: $(PROGRAM)
-	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DATADIR)/doc/ci-janitor
-	$(INSTALL) -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/ci-janitor
-	$(Q)set -e; for page in packaging/man/*.[1-8]; do \
-		$(INSTALL) -d $(DESTDIR)$(MANDIR)/man$${page##*.}; \
-		$(INSTALL) -m 644 "$$page" $(DESTDIR)$(MANDIR)/man$${page##*.}; done
-	$(INSTALL) -d $(DESTDIR)$(DATADIR)/bash-completion/completions \
-		$(DESTDIR)$(DATADIR)/zsh/site-functions $(DESTDIR)$(DATADIR)/fish/vendor_completions.d
-	$(INSTALL) -m 644 packaging/completions/ci-janitor.bash \
-		$(DESTDIR)$(DATADIR)/bash-completion/completions/ci-janitor
-	$(INSTALL) -m 644 packaging/completions/_ci-janitor $(DESTDIR)$(DATADIR)/zsh/site-functions
-	$(INSTALL) -m 644 packaging/completions/ci-janitor.fish \
-		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d
-	$(INSTALL) -m 644 README.md conf/ci-janitor.conf $(DESTDIR)$(DATADIR)/doc/ci-janitor
+	$(Q)set -e; for entry in $(INSTALLED); do \
+		mode=$${entry%%:*} file=$${entry#*:}; \
+		printf '  INSTALL  %s\n' '$(DESTDIR)'"$${file#*:}"; \
+		$(INSTALL) -D -m $$mode "$${file%%:*}" '$(DESTDIR)'"$${file#*:}"; done
+	$(Q)[ -e '$(DESTDIR)$(CONFIG)' ] || \
+		$(INSTALL) -D -m 644 conf/ci-janitor.conf '$(DESTDIR)$(CONFIG)'
+
+uninstall:
+	$(Q)for entry in $(INSTALLED); do rm -f '$(DESTDIR)'"$${entry##*:}"; done
+	$(Q)! cmp -s conf/ci-janitor.conf '$(DESTDIR)$(CONFIG)' || rm -f '$(DESTDIR)$(CONFIG)'
+	$(Q)for folder in '$(EXAMPLEDIR)' '$(LICENSEDIR)' '$(DOCDIR)' '$(dir $(CONFIG))'; do \
+		[ ! -d '$(DESTDIR)'"$$folder" ] || \
+			rmdir --ignore-fail-on-non-empty '$(DESTDIR)'"$$folder"; done
 
 .PHONY: help
 help:
