@@ -111,6 +111,10 @@ check-$(1): $(O)/check-$(1) $(PROGRAM)
 endef
 $(foreach layer,$(LAYERS),$(eval $(call test_layer,$(layer))))
 
+# Stories on a swarm of several nodes, told with the words of those on one. By hand.
+$(eval $(call test_layer,nodes))
+$(O)/check-nodes: $(O)/tests/swarm/fixture.o $(O)/tests/swarm/checks.o
+
 # The torture's programs, and the same ones with what tests/torture/broken does to the C library.
 BREAK	 := -Wl,--wrap=fstat,--wrap=fstatat,--wrap=unlinkat,--wrap=close,--wrap=flock
 BROKEN	 := $(O)/tests/torture/broken/broken.o
@@ -249,6 +253,6 @@ clean:
 	rm -rf $(O)
 
 -include $(OBJECTS:.o=.d) $(O)/src/main.d $(HARNESS:.o=.d)
--include $(foreach layer,$(LAYERS),$(patsubst %.c,$(O)/%.d,$(wildcard tests/$(layer)/*.c)))
+-include $(foreach layer,$(LAYERS) nodes,$(patsubst %.c,$(O)/%.d,$(wildcard tests/$(layer)/*.c)))
 -include $(patsubst %.c,$(O)/%.d,$(wildcard tests/torture/*/*.c))
 -include $(O)/tests/crash/broken/broken.d $(O)/tests/fixture/deploy.d

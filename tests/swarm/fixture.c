@@ -132,6 +132,14 @@ static int start_engine(void)
 	return status ? -1 : 0;
 }
 
+void swarm_adopt(const char *dir, const char *image_id)
+{
+	snprintf(engine_dir, sizeof(engine_dir), "%s", dir);
+	snprintf(files_dir, sizeof(files_dir), "%s/files", dir);
+	snprintf(image, sizeof(image), "%s", image_id);
+	prepare_environment();
+}
+
 int swarm_set_up(void)
 {
 	static bool started;

@@ -16,6 +16,8 @@
 
 /* Suite set-up: the engine runs, and holds nothing. 0, or -1 with the reason on stderr. */
 int swarm_set_up(void);
+/* Instead of a set-up: all is about the engine in that folder, which the caller has started. */
+void swarm_adopt(const char *dir, const char *image_id);
 /* Suite tear-down: whatever the suite left is removed, by docker. */
 int swarm_tear_down(void);
 
