@@ -58,6 +58,8 @@ void owner_list_sort(struct owner_list *list);
 bool owner_list_knows(const struct owner_list *list, const char *name);
 /* The owner whose lockfile the app's name hashes to; NULL: none. */
 const struct owner *owner_list_find(const struct owner_list *list, const char *app);
+const struct owner *owner_list_find_hash(const struct owner_list *list,
+					 const struct app_hash *hash);
 void owner_list_release(struct owner_list *list);
 
 enum ownership {

@@ -83,14 +83,23 @@ void owner_list_sort(struct owner_list *list)
 	qsort(list->stacks, list->stack_count, sizeof(*list->stacks), by_stack);
 }
 
+const struct owner *owner_list_find_hash(const struct owner_list *list, const struct app_hash *hash)
+{
+	struct owner wanted = { .hash = *hash };
+
+	return list->count
+		       ? bsearch(&wanted, list->items, list->count, sizeof(*list->items), by_hash)
+		       : NULL;
+}
+
 const struct owner *owner_list_find(const struct owner_list *list, const char *app)
 {
-	struct owner wanted = { .reaping = false };
+	struct app_hash hash;
 
 	if (!list->count || !app_name_is_valid(app))
 		return NULL;
-	wanted.hash = app_hash_of(app);
-	return bsearch(&wanted, list->items, list->count, sizeof(*list->items), by_hash);
+	hash = app_hash_of(app);
+	return owner_list_find_hash(list, &hash);
 }
 
 void owner_list_release(struct owner_list *list)

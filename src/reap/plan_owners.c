@@ -59,15 +59,14 @@ bool plan_names(const struct reaper *reaper, const struct job *job, struct word_
 struct other_locks {
 	struct reaper *reaper;
 	struct owner_list *owners;
-	size_t ours;
+	size_t ours; /* the first so many owners are the jobs' */
 };
 
 static bool is_of_job(const struct other_locks *others, const struct app_hash *hash)
 {
-	for (size_t i = 0; i < others->ours; i++)
-		if (app_hash_equal(hash, &others->owners->items[i].hash))
-			return true;
-	return false;
+	const struct owner_list jobs = { .items = others->owners->items, .count = others->ours };
+
+	return owner_list_find_hash(&jobs, hash) != NULL;
 }
 
 static int add_other(const struct app_hash *hash, void *data)
@@ -130,6 +129,7 @@ int plan_owners(struct reaper *reaper, const struct look *look, struct owner_lis
 	struct other_locks others = { .reaper = reaper, .owners = ret };
 
 	add_jobs(reaper, ret);
+	owner_list_sort(ret); /* for is_of_job */
 	others.ours = ret->count;
 	if (lock_dir_check(reaper->dir, err) < 0 ||
 	    lock_dir_each(reaper->dir, add_other, &others, err) < 0 ||
