@@ -66,7 +66,7 @@ OBJECTS	 := $(SOURCES:%.c=$(O)/%.o)
 LIBRARY	 := $(O)/libci-janitor.a
 PROGRAM	 := $(O)/ci-janitor
 HARNESS	 := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard tests/harness/*.c)))
-LAYERS	 := unit manual kernel engine swarm torture crash
+LAYERS	 := unit fuzz manual kernel engine swarm torture crash
 TEST_PROGRAMS := $(LAYERS:%=$(O)/check-%)
 
 Q	 = $(if $(V),,@)
@@ -114,6 +114,26 @@ $(foreach layer,$(LAYERS),$(eval $(call test_layer,$(layer))))
 # Stories on a swarm of several nodes, told with the words of those on one. By hand.
 $(eval $(call test_layer,nodes))
 $(O)/check-nodes: $(O)/tests/swarm/fixture.o $(O)/tests/swarm/checks.o
+
+# tests/fuzz/README.md. By hand, with clang: make fuzz FUZZ=config TIME=600; FUZZ=all runs each so long.
+FUZZ	 ?= all
+TIME	 ?= 60
+FUZZ_TARGETS := $(patsubst tests/fuzz/target_%.c,%,$(sort $(wildcard tests/fuzz/target_*.c)))
+FUZZERS	 := $(FUZZ_TARGETS:%=$(O)/fuzz-%)
+$(FUZZERS): $(O)/fuzz-%: $(O)/tests/fuzz/target_%.o $(O)/tests/fuzz/fuzz.o $(O)/tests/fuzz/world.o \
+		$(O)/tests/fuzz/libfuzzer/entry.o $(filter-out %/harness.o,$(HARNESS)) $(LIBRARY)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(HARDENING_LD) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+.PHONY: fuzz fuzz-minimise
+fuzz fuzz-minimise:
+	$(Q)$(MAKE) --no-print-directory CC=clang O=$(O)/fuzz \
+		SANITIZE=fuzzer-no-link,address,undefined \
+		$(patsubst %,$(O)/fuzz/fuzz-%,$(if $(filter all,$(FUZZ)),$(FUZZ_TARGETS),$(FUZZ)))
+	$(Q)tests/fuzz/fuzz.sh $@ $(O)/fuzz $(TIME) $(if $(filter all,$(FUZZ)),$(FUZZ_TARGETS),$(FUZZ))
+
+# What the fuzzers draw worlds with, the unit tests do, too.
+$(O)/check-unit: $(O)/tests/fuzz/world.o
 
 # The torture's programs, and the same ones with what tests/torture/broken does to the C library.
 BREAK	 := -Wl,--wrap=fstat,--wrap=fstatat,--wrap=unlinkat,--wrap=close,--wrap=flock
@@ -254,5 +274,5 @@ clean:
 
 -include $(OBJECTS:.o=.d) $(O)/src/main.d $(HARNESS:.o=.d)
 -include $(foreach layer,$(LAYERS) nodes,$(patsubst %.c,$(O)/%.d,$(wildcard tests/$(layer)/*.c)))
--include $(patsubst %.c,$(O)/%.d,$(wildcard tests/torture/*/*.c))
+-include $(patsubst %.c,$(O)/%.d,$(wildcard tests/torture/*/*.c tests/fuzz/libfuzzer/*.c))
 -include $(O)/tests/crash/broken/broken.d $(O)/tests/fixture/deploy.d

@@ -1,8 +1,7 @@
-#include "kernel/proc_locks.h"
+#include "proc_locks_internal.h"
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -65,18 +64,12 @@ static void unite(struct proc_lock_list *list)
 	list->count = kept + 1;
 }
 
-int proc_locks_read(struct proc_lock_list *list, struct error *err)
+int proc_locks_take(struct proc_lock_list *list, FILE *stream, struct error *err)
 {
-	char buffer[2 * PIECE];
-	CLEANUP(close_stream) FILE *stream = fopen("/proc/locks", "re");
 	CLEANUP_FREE char *line = NULL;
 	size_t before = list->count, size = 0, read = 0;
 	struct proc_lock lock;
 
-	if (!stream)
-		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to open /proc/locks");
-	/* By itself it would read 1 KiB at once: more pieces. */
-	(void)setvbuf(stream, buffer, _IOFBF, sizeof(buffer));
 	while (read < PROC_LOCKS_SIZE_MAX && getline(&line, &size, stream) >= 0) {
 		read += strlen(line);
 		if (!parse_line(line, &lock))
@@ -92,6 +85,18 @@ int proc_locks_read(struct proc_lock_list *list, struct error *err)
 	list->truncated = read >= PROC_LOCKS_SIZE_MAX;
 	list->in_one_piece = read <= PIECE - LINE_MAX_LENGTH;
 	return 0;
+}
+
+int proc_locks_read(struct proc_lock_list *list, struct error *err)
+{
+	char buffer[2 * PIECE];
+	CLEANUP(close_stream) FILE *stream = fopen("/proc/locks", "re");
+
+	if (!stream)
+		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to open /proc/locks");
+	/* By itself it would read 1 KiB at once: more pieces. */
+	(void)setvbuf(stream, buffer, _IOFBF, sizeof(buffer));
+	return proc_locks_take(list, stream, err);
 }
 
 int proc_locks_read_twice(struct proc_lock_list *list, struct error *err)
