@@ -11,8 +11,12 @@
 /* A file that got the number of a missing standard stream would be written into. */
 static int open_standard_streams(void)
 {
-	int fd;
+	int fd = STDIN_FILENO;
 
+	while (fd <= STDERR_FILENO && fcntl(fd, F_GETFD) >= 0)
+		fd++;
+	if (fd > STDERR_FILENO)
+		return 0;
 	do {
 		fd = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
 		if (fd < 0)

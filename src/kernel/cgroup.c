@@ -50,11 +50,11 @@ static int make_group(int mount_fd, const char *path)
 	int result = -1;
 
 	for (int attempt = 0; attempt < 100; attempt++) {
-		if (mkdirat(mount_fd, parent + 1, 0755) && errno != EEXIST)
-			return -1;
 		result = mkdirat(mount_fd, path + 1, 0755);
 		if (!result || errno != ENOENT)
 			break;
+		if (mkdirat(mount_fd, parent + 1, 0755) && errno != EEXIST)
+			return -1;
 	}
 	return result;
 }

@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "cgroup_internal.h"
 
@@ -35,14 +37,14 @@ static void undo_octal(char *text)
 }
 
 /* "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw" */
-static bool parse_mount(const char *line, char **ret_root, char **ret_point)
+static bool parse_mount(const char *line, int *ret_id, char **ret_root, char **ret_point)
 {
 	static const char separator[] = " - cgroup2 ";
 	const char *type = strstr(line, " - ");
 
 	if (!type || strncmp(type, separator, sizeof(separator) - 1))
 		return false;
-	if (sscanf(line, "%*s %*s %*s %ms %ms", ret_root, ret_point) != 2)
+	if (sscanf(line, "%d %*s %*s %ms %ms", ret_id, ret_root, ret_point) != 3)
 		return false;
 	undo_octal(*ret_root);
 	undo_octal(*ret_point);
@@ -56,7 +58,24 @@ static bool is_out_of_reach(int errnum)
 	       errnum == ELOOP;
 }
 
-/* -1 when another mount hides it, with errno 0, or when that can't be known. */
+/* The mount that the descriptor was opened in. -1 with errno. */
+static int mount_of(int fd)
+{
+	char path[48], text[512];
+	const char *line;
+	int id;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	if (file_read_at(AT_FDCWD, path, text, sizeof(text)) < 0)
+		return -1;
+	line = strstr(text, "mnt_id:");
+	if (line && sscanf(line, "mnt_id: %d", &id) == 1)
+		return id;
+	errno = EPROTO;
+	return -1;
+}
+
+/* -1 when it is no cgroup v2 hierarchy, with errno 0, or when that can't be known. */
 static int open_mount(const char *point)
 {
 	int fd = open(point, O_RDONLY | O_DIRECTORY | O_CLOEXEC), errnum = 0;
@@ -75,6 +94,31 @@ static int open_mount(const char *point)
 	return -1;
 }
 
+/* Part of the kernel's interface, PROC_CGROUP_INIT_INO: a machine's first cgroup namespace. */
+#define FIRST_NAMESPACE 0xEFFFFFFBU
+#define TOP_INODE 1
+
+/* A mount at one of the usual places, if it shows the whole hierarchy. Only in the machine's first
+ * cgroup namespace is that what /proc/PID/cgroup goes by: elsewhere "/" is another group. -1: the
+ * mounts must be read, and the kernel takes long to write down those of a machine with many
+ * containers. */
+static int open_usual_mount(void)
+{
+	static const char *const points[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+	struct stat status;
+
+	if (stat("/proc/self/ns/cgroup", &status) || status.st_ino != FIRST_NAMESPACE)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
+		int fd = open_mount(points[i]);
+
+		if (fd >= 0 && !fstat(fd, &status) && status.st_ino == TOP_INODE)
+			return fd;
+		cleanup_close(&fd);
+	}
+	return -1;
+}
+
 static bool is_outside(const char *group)
 {
 	size_t length = strlen(group);
@@ -88,19 +132,24 @@ static int consider(const char *line, struct cgroup_hierarchy *best)
 {
 	CLEANUP_FREE char *root = NULL;
 	CLEANUP_FREE char *point = NULL;
-	int fd;
+	CLEANUP_CLOSE int fd = -1;
+	int id, seen;
 
 	/* A root with "..": the mount was made outside of our cgroup namespace. */
-	if (!parse_mount(line, &root, &point) || is_outside(root))
+	if (!parse_mount(line, &id, &root, &point) || is_outside(root))
 		return 0;
 	if (best->fd >= 0 && (!strcmp(best->root, "/") || strcmp(root, "/")))
 		return 0;
 	fd = open_mount(point);
 	if (fd < 0)
 		return errno ? -1 : 0;
+	/* Another mount may hide it, and show another part. */
+	seen = mount_of(fd);
+	if (seen != id)
+		return seen < 0 ? -1 : 0;
 	cgroup_hierarchy_release(best);
-	best->fd = fd;
-	best->root = root;
+	*best = (struct cgroup_hierarchy){ .fd = fd, .root = root };
+	fd = -1;
 	root = NULL;
 	return 0;
 }
@@ -119,9 +168,15 @@ static int consider_all(FILE *stream, struct cgroup_hierarchy *best)
 
 int cgroup_hierarchy_open(struct cgroup_hierarchy *ret, struct error *err)
 {
-	CLEANUP(close_stream) FILE *stream = fopen("/proc/self/mountinfo", "re");
-	struct cgroup_hierarchy best = CGROUP_HIERARCHY_NONE;
+	CLEANUP(close_stream) FILE *stream = NULL;
+	struct cgroup_hierarchy best = { .fd = open_usual_mount() };
 
+	if (best.fd >= 0) {
+		best.root = xstrdup("/");
+		*ret = best;
+		return 0;
+	}
+	stream = fopen("/proc/self/mountinfo", "re");
 	if (!stream || consider_all(stream, &best)) {
 		(void)error_set_errno(err, ERROR_SYSTEM, errno,
 				      "unable to find the cgroup v2 hierarchy");

@@ -37,10 +37,11 @@ struct failure {
 	int errnum;
 };
 
-static void open_parent(struct parent *parent)
+/* A child in our PID namespace knows us by our number: its reaper, an ancestor, has another. */
+static void open_parent(struct parent *parent, bool in_namespace)
 {
 	parent->pid = getpid();
-	parent->pidfd = process_open(parent->pid);
+	parent->pidfd = in_namespace ? process_open(parent->pid) : -1;
 	parent->uid = geteuid();
 	parent->gid = getegid();
 }
@@ -202,7 +203,7 @@ int child_spawn(const struct child_setup *setup, struct child *ret, bool *ret_st
 		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to make a pipe");
 	read_end = pipe_fds[0];
 	start.status_fd = pipe_fds[1];
-	open_parent(&start.parent);
+	open_parent(&start.parent, setup->pid_namespace);
 	child.pid = clone_child(setup, &start.cloned, start_child, &start);
 	errnum = errno;
 	(void)close(pipe_fds[1]);
@@ -251,7 +252,7 @@ int child_fork(int (*function)(void *data), void *data, struct child *ret, struc
 	struct child child = CHILD_NONE;
 	sigset_t none;
 
-	open_parent(&parent);
+	open_parent(&parent, false);
 	child.pid = fork();
 	if (child.pid < 0)
 		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to fork");

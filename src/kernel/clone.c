@@ -93,26 +93,39 @@ static size_t stack_size_for(char *const *argv)
 	return (size + 4095) & ~(size_t)4095;
 }
 
+/* One for all children, since each leaves it at its exec. It stays mapped: to unmap what another
+ * processor has just used means to interrupt that one. */
+static char *stack_of(size_t size)
+{
+	static char *stack;
+	static size_t mapped;
+
+	if (size <= mapped)
+		return stack + mapped - size;
+	if (mapped)
+		(void)munmap(stack, mapped);
+	mapped = 0;
+	stack = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+	if (stack == MAP_FAILED)
+		return NULL;
+	mapped = size;
+	return stack;
+}
+
 /* -1 with ENOSYS where it can't be done so. */
 static pid_t clone_on_stack(const struct child_setup *setup, const struct start *start)
 {
 	size_t size = stack_size_for(setup->argv);
-	char *stack = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+	char *stack = stack_of(size);
 	struct clone_args args;
-	int errnum;
-	pid_t pid;
 
-	if (stack == MAP_FAILED)
+	if (!stack)
 		return -1;
 	fill_args(&args, 0, setup->cgroup_fd);
 	args.stack = (uint64_t)(uintptr_t)stack;
 	args.stack_size = size;
-	pid = clone_borrowing(&args, start);
-	errnum = errno;
-	(void)munmap(stack, size);
-	errno = errnum;
-	return pid;
+	return clone_borrowing(&args, start);
 }
 
 static pid_t clone_plain(uint64_t flags)

@@ -130,6 +130,18 @@ static void work_beside_a_part(void *data)
 	free(point);
 }
 
+static void work_below_a_hiding_part(void *data)
+{
+	const struct group *outer = data;
+	char *point = find_mount_point(), part[2 * PATH_MAX];
+
+	enter_private_mounts();
+	snprintf(part, sizeof(part), "%s%s/a", point, outer->path);
+	EXPECT(!mount(part, point, NULL, MS_BIND, NULL));
+	expect_none("is not below its mount");
+	free(point);
+}
+
 /* "/ab" is not below "/a". */
 IN_CHILD(a_mount_of_another_part)
 {
@@ -138,6 +150,7 @@ IN_CHILD(a_mount_of_another_part)
 	make_group(&outer);
 	EXPECT(!mkdirat(outer.fd, "a", 0755) && !mkdirat(outer.fd, "ab", 0755));
 	EXPECT(holds_in_child(work_beside_a_part, &outer));
+	EXPECT(holds_in_child(work_below_a_hiding_part, &outer));
 	finish(&outer);
 }
 
