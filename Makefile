@@ -219,7 +219,12 @@ check-model:
 # Makes of their own: only after the installation does pkg-config know the flags.
 check: deps-test
 	$(Q)$(MAKE) --no-print-directory check-layers check-headers check-model
-	$(Q)set -e; for layer in $(LAYERS) bench; do $(MAKE) --no-print-directory check-$$layer; done
+	$(Q)set -e; for layer in $(LAYERS) packages bench; do $(MAKE) --no-print-directory check-$$layer; done
+
+# `make dist`, `make install` and the Debian package.
+.PHONY: check-packages
+check-packages:
+	$(Q)tests/packages/check-packages.sh
 
 # By hand: Debian's engines, from systems that debootstrap makes; README=1 puts the table there.
 .PHONY: check-engines
@@ -271,6 +276,30 @@ uninstall:
 	$(Q)for folder in '$(EXAMPLEDIR)' '$(LICENSEDIR)' '$(DOCDIR)' '$(dir $(CONFIG))'; do \
 		[ ! -d '$(DESTDIR)'"$$folder" ] || \
 			rmdir --ignore-fail-on-non-empty '$(DESTDIR)'"$$folder"; done
+
+# The program is not linked with what it loads at first use; this object is, by every function that
+# is looked up. Packagers' tools read the dependencies off it, the linker misses no function.
+.PHONY: loaded
+loaded: $(O)/loaded.so
+$(O)/loaded.so: $(SOURCES) $(O)/.flags
+	$(Q)grep -oh 'LIBRARY_SYMBOL([^)]*)' $(SOURCES) | sort -u | \
+		sed 's/.*(\(.*\))/extern char \1[]; const char *use_\1 = \1;/' >$(O)/loaded.c
+	$(Q)$(CC) -w -shared -fPIC -Wl,-z,defs -o $@ $(O)/loaded.c $$($(PKG_CONFIG) --libs $(LOADED))
+
+# Releases and packages: packaging/README.md. The same commit makes the same bytes.
+DIST	 := ci-janitor-$(VERSION)
+.PHONY: dist
+dist:
+	$(Q)git diff --quiet HEAD || { echo "make dist: there are changes that are not committed" >&2; exit 1; }
+	$(Q)mkdir -p $(O)
+	$(Q)git -c tar.umask=0022 archive --prefix=$(DIST)/ -o $(O)/$(DIST).tar HEAD
+	$(call say,DIST,$(O)/$(DIST).tar.gz)
+	$(Q)gzip -9nf $(O)/$(DIST).tar
+
+PACKAGES := deb
+.PHONY: $(PACKAGES)
+$(PACKAGES): dist
+	$(Q)packaging/build.sh $@ $(O)/$(DIST).tar.gz $(O)/$@
 
 .PHONY: help
 help:

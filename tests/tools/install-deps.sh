@@ -44,6 +44,10 @@ bash		bash		bash			bash			bash
 mkfs.ext4	e2fsprogs	e2fsprogs		e2fsprogs		e2fsprogs
 mkfs.xfs	xfsprogs	xfsprogs		xfsprogs		xfsprogs
 mkfs.btrfs	btrfs-progs	btrfs-progs		btrfs-progs		btrfs-progs
+git		git		git			git			git
+dh		debhelper	debhelper		debhelper		-
+dpkg-buildpackage dpkg-dev	dpkg-dev		dpkg-dev		dpkg
+lintian		lintian		-			-			-
 libc-static	libc6-dev	glibc-static		musl-dev		glibc
 '
 
@@ -70,7 +74,7 @@ missing_things() { # [test]
 	done
 	[ "${1:-}" = test ] || return 0
 	for tool in dockerd docker iptables ip unshare nsenter setpriv strace curl pgrep bash spin mandoc python3 zsh fish \
-		valgrind \
+		valgrind git dh dpkg-buildpackage lintian \
 		mkfs.ext4 mkfs.xfs mkfs.btrfs; do
 		! lacks_tool "$tool" || echo "$tool"
 	done
@@ -84,7 +88,7 @@ package_of() { # NAME COLUMN
 packages_for() { # COLUMN
 	for thing in $missing; do
 		package_of "$thing" "$1"
-	done | sort -u | tr '\n' ' '
+	done | grep -vx -e - | sort -u | tr '\n' ' '
 }
 
 # Up to Debian 12 and on Ubuntu, docker.io has the docker command in it, and there is no docker-cli.
