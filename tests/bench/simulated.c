@@ -1,0 +1,222 @@
+/*
+ * An engine that has only sizes: so many apps of ten objects each, nothing running. A removal takes
+ * so many microseconds, one at a time, as the real engine's write to its disk does. For what would
+ * take hours to make on a real one.
+ *
+ *	bench-simulated SOCKET APPS MICROSECONDS	prints "ready"; ends with its stdin, and
+ *then prints REQUESTS LISTINGS REMOVALS BYTES
+ */
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LABEL "com.docker.stack.namespace"
+
+#define SWARM                                                                                      \
+	"{\"ID\":\"", "\",\"CreatedAt\":\"2026-01-01T00:00:00Z\",\"Spec\":{\"Name\":\"", "\"", "}}"
+
+static const struct kind {
+	const char *path;
+	int per_app;
+	const char *parts[4]; /* before the id, the name and the labels; the end */
+} kinds[] = {
+	{ "services", 1, { SWARM } },
+	{ "networks", 2, { "{\"Id\":\"", "\",\"Name\":\"", "\",\"Driver\":\"overlay\"", "}" } },
+	{ "volumes",
+	  2,
+	  { "{\"Mountpoint\":\"", "\",\"Name\":\"",
+	    "\",\"CreatedAt\":\"2026-01-01T00:00:00Z\",\"Driver\":\"local\"", "}" } },
+	{ "secrets", 3, { SWARM } },
+	{ "configs", 2, { SWARM } },
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+static long apps, removal_us, requests, listings, removals, bytes;
+static bool *gone[KINDS];
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER, disk = PTHREAD_MUTEX_INITIALIZER;
+
+static bool send_all(int fd, const char *data, size_t length)
+{
+	while (length) {
+		ssize_t sent = send(fd, data, length, MSG_NOSIGNAL);
+
+		if (sent <= 0)
+			return false;
+		data += sent;
+		length -= (size_t)sent;
+	}
+	return true;
+}
+
+static bool answer(int fd, const char *status, const char *body, size_t length)
+{
+	char head[256];
+	int size = snprintf(head, sizeof(head),
+			    "HTTP/1.1 %s\r\nApi-Version: 1.41\r\nSwarm: active/manager\r\n"
+			    "Server: Docker/simulated\r\nContent-Type: application/json\r\n"
+			    "Content-Length: %zu\r\n\r\n",
+			    status, length);
+
+	pthread_mutex_lock(&mutex);
+	requests++;
+	bytes += (long)length;
+	pthread_mutex_unlock(&mutex);
+	return send_all(fd, head, (size_t)size) && send_all(fd, body, length);
+}
+
+/* The filters that the janitor uses on labels: a key, or a key and an app. */
+static bool is_wanted(const char *query, const char *app)
+{
+	const char *value;
+
+	if (!strstr(query, "filters="))
+		return true;
+	value = strstr(query, LABEL "%3D");
+	if (value)
+		return !strncmp(value + strlen(LABEL "%3D"), app, strlen(app));
+	return strstr(query, LABEL) != NULL;
+}
+
+static bool list(int fd, size_t kind, const char *query)
+{
+	bool volumes = !strcmp(kinds[kind].path, "volumes"), sent;
+	size_t length = 0;
+	char *body = NULL;
+	const char *const *parts = kinds[kind].parts;
+	FILE *out = open_memstream(&body, &length);
+	const char *comma = "";
+
+	fputs(volumes ? "{\"Volumes\":[" : "[", out);
+	for (long i = 0; i < apps * kinds[kind].per_app; i++) {
+		char app[32], name[64];
+
+		if (gone[kind][i])
+			continue;
+		snprintf(app, sizeof(app), "app-%06ld", i / kinds[kind].per_app);
+		snprintf(name, sizeof(name), "%s_%c%ld", app, kinds[kind].path[0], i);
+		if (!is_wanted(query, app))
+			continue;
+		fputs(comma, out);
+		fprintf(out, "%s%s%s%s%s,\"Labels\":{\"" LABEL "\":\"%s\"}%s", parts[0], name,
+			parts[1], name, parts[2], app, parts[3]);
+		comma = ",";
+	}
+	fputs(volumes ? "]}" : "]", out);
+	fclose(out);
+	pthread_mutex_lock(&mutex);
+	listings++;
+	pthread_mutex_unlock(&mutex);
+	sent = answer(fd, "200 OK", body, length);
+	free(body);
+	return sent;
+}
+
+static bool drop(int fd, size_t kind, const char *id)
+{
+	const char *number = strrchr(id, '_');
+	long i = number ? strtol(number + 2, NULL, 10) : -1;
+	struct timespec takes = { removal_us / 1000000, removal_us % 1000000 * 1000 };
+	bool known = i >= 0 && i < apps * kinds[kind].per_app && !gone[kind][i];
+
+	if (!known)
+		return answer(fd, "404 Not Found", "{\"message\":\"no such object\"}", 28);
+	pthread_mutex_lock(&disk);
+	if (removal_us)
+		nanosleep(&takes, NULL);
+	gone[kind][i] = true;
+	removals++;
+	pthread_mutex_unlock(&disk);
+	return answer(fd, "204 No Content", "", 0);
+}
+
+static bool serve_one(int fd, char *line)
+{
+	char *path = strchr(line, ' '), *end = path ? strchr(path + 1, ' ') : NULL;
+	bool removal = !strncmp(line, "DELETE", 6);
+
+	if (!end)
+		return false;
+	*end = '\0';
+	path++;
+	if (!strcmp(path, "/_ping"))
+		return answer(fd, "200 OK", "OK", 2);
+	path += strcspn(path + 1, "/") + 2; /* behind "/v1.41/" */
+	for (size_t kind = 0; kind < KINDS; kind++) {
+		size_t length = strlen(kinds[kind].path);
+
+		if (strncmp(path, kinds[kind].path, length) != 0)
+			continue;
+		return removal ? drop(fd, kind, path + length + 1) : list(fd, kind, path + length);
+	}
+	return answer(fd, "200 OK", "[]", 2); /* tasks, containers */
+}
+
+static void *serve(void *argument)
+{
+	int fd = (int)(long)argument;
+	char buffer[1 << 20];
+	size_t length = 0;
+
+	for (;;) {
+		char *end;
+		ssize_t got = recv(fd, buffer + length, sizeof(buffer) - 1 - length, 0);
+
+		if (got <= 0)
+			break;
+		length += (size_t)got;
+		buffer[length] = '\0';
+		end = strstr(buffer, "\r\n\r\n");
+		if (!end)
+			continue;
+		if (!serve_one(fd, buffer))
+			break;
+		length = 0; /* the janitor's client sends no next one before the answer */
+	}
+	close(fd);
+	return NULL;
+}
+
+static int listen_at(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 64)) {
+		perror(path);
+		exit(1);
+	}
+	return fd;
+}
+
+int main(int argc, char **argv)
+{
+	struct pollfd fds[2] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .events = POLLIN } };
+
+	if (argc != 4)
+		return 64;
+	apps = strtol(argv[2], NULL, 10);
+	removal_us = strtol(argv[3], NULL, 10);
+	for (size_t kind = 0; kind < KINDS; kind++)
+		gone[kind] = calloc((size_t)(apps * kinds[kind].per_app) + 1, sizeof(bool));
+	fds[1].fd = listen_at(argv[1]);
+	printf("ready\n");
+	fflush(stdout);
+	while (poll(fds, 2, -1) > 0 && !fds[0].revents) {
+		pthread_t thread;
+		int fd = accept(fds[1].fd, NULL, NULL);
+
+		if (fd < 0 || pthread_create(&thread, NULL, serve, (void *)(long)fd))
+			return 1;
+		pthread_detach(thread);
+	}
+	printf("%ld %ld %ld %ld\n", requests, listings, removals, bytes);
+	return 0;
+}
