@@ -20,7 +20,8 @@
 #define MAX_ENVIRONMENT ((size_t)6 << 20)
 #define FIRST_CAPACITY ((size_t)64 << 10)
 
-/* An exec in progress has no environment for some microseconds. */
+/* An exec in progress has no environment for some microseconds; for as long as the program's file
+ * system likes when that doesn't answer. */
 #define EXEC_LOOKS 50
 #define EXEC_PAUSE_MS 1
 
@@ -180,5 +181,5 @@ int environment_read(struct environment *environment, int proc_fd, pid_t pid)
 			break;
 		}
 	}
-	return 0;
+	return 1;
 }

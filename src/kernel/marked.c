@@ -38,6 +38,7 @@ struct pass {
 	const void *spare_data;
 	pid_t denied_pid; /* the last one that could not be signalled, 0: none */
 	int denied_errno;
+	uint64_t unread; /* the youngest one in an exec that takes long: its start time, 0: none */
 	int unknown_errno; /* of the last one that could not be looked into, 0: none */
 };
 
@@ -65,6 +66,15 @@ static struct wanted *find_wanted(const struct pass *pass, const char *run_id)
 	return found;
 }
 
+/* One that is gone by now was nobody. */
+static void note_unread(struct pass *pass, pid_t pid)
+{
+	uint64_t started;
+
+	if (process_start_time(pid, &started) == 0 && started > pass->unread)
+		pass->unread = started;
+}
+
 /* The wanted run whose marker the process carries now, or NULL. */
 static struct wanted *find_marker(struct pass *pass, pid_t pid)
 {
@@ -72,7 +82,13 @@ static struct wanted *find_marker(struct pass *pass, pid_t pid)
 	const char *entry, *end;
 	struct wanted *found = NULL;
 
-	if (environment_read(&pass->environment, pass->proc_fd, pid)) {
+	switch (environment_read(&pass->environment, pass->proc_fd, pid)) {
+	case 0:
+		break;
+	case 1:
+		note_unread(pass, pid);
+		return NULL;
+	default:
 		pass->unknown_errno = errno;
 		return NULL;
 	}
@@ -214,9 +230,15 @@ static int look(struct pass *pass)
 	return pass->unknown_errno ? -1 : 0;
 }
 
-int marked_kill(const char *const *run_ids, size_t count, size_t *ret_counts, struct error *err)
+int marked_kill(const char *const *run_ids, size_t count, size_t *ret_counts, uint64_t *ret_unread,
+		struct error *err)
 {
-	return marked_kill_others(run_ids, count, NULL, NULL, ret_counts, err);
+	return marked_kill_others(run_ids, count, NULL, NULL, ret_counts, ret_unread, err);
+}
+
+bool marked_leaves_doubt(uint64_t unread, uint64_t began)
+{
+	return unread && unread >= began;
 }
 
 bool marked_carries(pid_t pid, const char *run_id)
@@ -231,7 +253,7 @@ bool marked_carries(pid_t pid, const char *run_id)
 
 int marked_kill_others(const char *const *run_ids, size_t count,
 		       bool (*spare)(pid_t pid, const void *data), const void *data,
-		       size_t *ret_counts, struct error *err)
+		       size_t *ret_counts, uint64_t *ret_unread, struct error *err)
 {
 	CLEANUP(release_pass)
 	struct pass pass = {
@@ -251,6 +273,7 @@ int marked_kill_others(const char *const *run_ids, size_t count,
 		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to look through /proc");
 	if (count)
 		memcpy(ret_counts, counts, count * sizeof(*counts));
+	*ret_unread = pass.unread;
 	if (pass.denied_pid)
 		(void)error_set_errno(err, ERROR_SYSTEM, pass.denied_errno,
 				      "unable to kill process %d of a run", (int)pass.denied_pid);

@@ -15,7 +15,8 @@ struct environment {
 
 /* Reads the environment of pid; proc_fd is /proc. Its length is 0 when the process is gone, is over
  * (a zombie, or on its way there), is a kernel thread, has none, or may not be looked into.
- * -1 with errno: whether it has one can't be known. */
+ * 1: it has none yet, in an exec that takes long. -1 with errno: whether it has one can't be known.
+ */
 int environment_read(struct environment *environment, int proc_fd, pid_t pid);
 void environment_release(struct environment *environment);
 

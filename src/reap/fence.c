@@ -46,29 +46,37 @@ static int kill_group(struct job *job)
 	int members;
 
 	/* A path that this run could not have made, or no cgroup mount here: the marker decides. */
-	if (!record->cgroup[0] || !cgroup_path_is_ours(record->cgroup, record->run_id))
+	job->in_group = record->cgroup[0] && cgroup_path_is_ours(record->cgroup, record->run_id);
+	if (!job->in_group)
 		return 0;
 	members = cgroup_kill(record->cgroup, record->run_id, &err);
-	if (members < 0 && !err.sys_errno)
+	if (members < 0 && !err.sys_errno) {
+		job->in_group = false;
 		return 0;
+	}
 	if (members < 0)
 		job->last_error = err;
 	return members;
 }
 
-static void pass_done(struct job *job, uint32_t number, int members, size_t marked)
+static void pass_done(struct job *job, uint32_t number, int members, size_t marked, uint64_t unread)
 {
+	bool doubt = !job->in_group && marked_leaves_doubt(unread, job->target->record.start_time);
 	size_t alive = members > 0 ? (size_t)members : 0;
 
 	if (alive < marked)
 		alive = marked;
 	if (job->result.killed < alive)
 		job->result.killed = alive;
-	if (alive == 0 && members == 0) {
+	if (alive == 0 && members == 0 && !doubt) {
 		fenced(job, number);
 		return;
 	}
 	job->not_before = clock_now_ms() + FENCE_POLL_MS;
+	if (alive == 0 && doubt)
+		(void)error_set(&job->last_error, ERROR_SYSTEM,
+				"unable to tell whether a process is one of the run's: it is in an "
+				"exec that doesn't end");
 	if (alive == 0)
 		return;
 	(void)error_set(&job->last_error, ERROR_SYSTEM,
@@ -98,6 +106,7 @@ static void kill_all(struct reaper *reaper, size_t due, int64_t now)
 	CLEANUP_FREE int *members = xcalloc(due, sizeof(*members));
 	CLEANUP_FREE size_t *marked = xcalloc(due, sizeof(*marked));
 	struct error err = { .kind = ERROR_NONE };
+	uint64_t unread = 0;
 	size_t count = 0;
 
 	for (size_t i = 0; i < reaper->job_count; i++) {
@@ -115,7 +124,7 @@ static void kill_all(struct reaper *reaper, size_t due, int64_t now)
 	}
 	if (!count)
 		return;
-	if (marked_kill(ids, count, marked, &err) < 0) {
+	if (marked_kill(ids, count, marked, &unread, &err) < 0) {
 		for (size_t i = 0; i < count; i++) {
 			jobs[i]->last_error = err;
 			jobs[i]->not_before = now + FENCE_POLL_MS;
@@ -123,7 +132,7 @@ static void kill_all(struct reaper *reaper, size_t due, int64_t now)
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
-		pass_done(jobs[i], reaper->look.number, members[i], marked[i]);
+		pass_done(jobs[i], reaper->look.number, members[i], marked[i], unread);
 }
 
 void fence_step(struct reaper *reaper)

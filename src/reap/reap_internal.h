@@ -74,6 +74,7 @@ struct job {
 	size_t item_capacity;
 	struct word_list services;	/* ids of every service of the app that was seen */
 	struct word_list kept_services; /* those of them that are protected */
+	bool in_group;			/* its processes are accounted for by its cgroup */
 	size_t coming; /* tasks that may still start a container, by the last listing */
 	size_t doubtful;
 	bool unsure; /* an object is its by name, and the listing was not thorough */

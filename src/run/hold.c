@@ -109,10 +109,11 @@ static bool is_spared(pid_t pid, const void *data)
 size_t hold_kill_members(struct run *run, struct error *err)
 {
 	const char *run_id = run->record.run_id;
+	uint64_t unread = 0;
 	size_t marked = 0;
 
 	events_drain_children(run);
-	if (marked_kill_others(&run_id, 1, is_spared, run, &marked, err) < 0)
+	if (marked_kill_others(&run_id, 1, is_spared, run, &marked, &unread, err) < 0)
 		return 1;
-	return marked;
+	return marked + marked_leaves_doubt(unread, run->record.start_time);
 }

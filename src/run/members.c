@@ -209,9 +209,12 @@ static size_t kill_marked(const struct run *run, struct error *err)
 {
 	const char *run_id = run->record.run_id;
 	size_t session = signal_all(run, SIGKILL, is_in_session), marked = 0;
+	uint64_t unread = 0;
 
-	if (marked_kill(&run_id, 1, &marked, err) < 0)
+	if (marked_kill(&run_id, 1, &marked, &unread, err) < 0)
 		return session + 1;
+	if (run->cgroup_fd < 0)
+		marked += marked_leaves_doubt(unread, run->record.start_time);
 	return session + marked;
 }
 

@@ -44,9 +44,10 @@ static size_t kill_pass(const char *id)
 {
 	const char *ids[] = { id };
 	struct error err = { 0 };
+	uint64_t unread = 4711;
 	size_t count = 4711;
 
-	EXPECT(!marked_kill(ids, 1, &count, &err));
+	EXPECT(!marked_kill(ids, 1, &count, &unread, &err));
 	EXPECT(err.kind == ERROR_NONE);
 	return count;
 }
@@ -98,6 +99,7 @@ IN_CHILD(two_hundred_runs)
 	static struct mark marks[COUNT];
 	const char *ids[COUNT];
 	size_t counts[COUNT];
+	uint64_t unread;
 	pid_t pids[LIVE];
 
 	for (size_t i = 0; i < COUNT; i++) {
@@ -106,15 +108,15 @@ IN_CHILD(two_hundred_runs)
 	}
 	for (size_t i = 0; i < LIVE; i++)
 		pids[i] = start_daemon(SLEEP, marks[i * 40].environment);
-	EXPECT(!marked_kill(ids, COUNT, counts, NULL));
+	EXPECT(!marked_kill(ids, COUNT, counts, &unread, NULL));
 	for (size_t i = 0; i < COUNT; i++)
 		EXPECT(counts[i] == (i % 40 == 0));
 	for (size_t i = 0; i < LIVE; i++)
 		EXPECT(ends_soon(pids[i]));
-	EXPECT(!marked_kill(ids, COUNT, counts, NULL));
+	EXPECT(!marked_kill(ids, COUNT, counts, &unread, NULL));
 	for (size_t i = 0; i < COUNT; i++)
 		EXPECT(counts[i] == 0);
-	EXPECT(!marked_kill(NULL, 0, NULL, NULL));
+	EXPECT(!marked_kill(NULL, 0, NULL, &unread, NULL));
 }
 
 /* The same id twice must not make one of the two look proved. */
@@ -123,13 +125,14 @@ IN_CHILD(an_id_given_twice)
 	struct mark mark;
 	const char *ids[3];
 	size_t counts[3];
+	uint64_t unread;
 	pid_t pid;
 
 	make_mark(&mark);
 	ids[0] = ids[2] = mark.id;
 	ids[1] = "another";
 	pid = start_daemon(SLEEP, mark.environment);
-	EXPECT(!marked_kill(ids, 3, counts, NULL));
+	EXPECT(!marked_kill(ids, 3, counts, &unread, NULL));
 	EXPECT(counts[0] == 1 && counts[1] == 0 && counts[2] == 1);
 	EXPECT(ends_soon(pid));
 }
@@ -337,11 +340,12 @@ static void as_nobody(void *data)
 	const char *ids[] = { marks[0].id, marks[1].id };
 	struct error err = { 0 };
 	size_t counts[2];
+	uint64_t unread;
 	pid_t pid;
 
 	become_nobody();
 	pid = start_daemon(SLEEP, marks[1].environment);
-	EXPECT(!marked_kill(ids, 2, counts, &err));
+	EXPECT(!marked_kill(ids, 2, counts, &unread, &err));
 	EXPECT(counts[0] == 0 && counts[1] == 1 && err.kind == ERROR_NONE);
 	EXPECT(ends_soon(pid));
 }
@@ -369,12 +373,13 @@ static void without_kill(void *data)
 	const struct mark *mark = data;
 	const char *ids[] = { mark->id };
 	struct error err = { 0 };
+	uint64_t unread;
 	size_t count;
 
 	EXPECT(!prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0));
 	become_nobody();
 	EXPECT(!syscall(SYS_capset, &header, sets));
-	EXPECT(!marked_kill(ids, 1, &count, &err));
+	EXPECT(!marked_kill(ids, 1, &count, &unread, &err));
 	EXPECT(count == 1);
 	EXPECT(err.kind == ERROR_PERMISSION && err.sys_errno == EPERM);
 	EXPECT(strstr(err.message, "unable to kill process ") == err.message);
