@@ -21,6 +21,9 @@ MANDIR	 ?= $(DATADIR)/man
 BASHDIR	 ?= $(DATADIR)/bash-completion/completions
 ZSHDIR	 ?= $(DATADIR)/zsh/site-functions
 FISHDIR	 ?= $(DATADIR)/fish/vendor_completions.d
+# Empty: where there is no systemd.
+UNITDIR	 ?= $(PREFIX)/lib/systemd/system
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 SYSCONFDIR ?= /etc
 DESTDIR	 ?=
 O	 ?= build
@@ -260,9 +263,20 @@ INSTALLED := \
 	644:conf/ci-janitor.conf:$(EXAMPLEDIR)/ci-janitor.conf \
 	$(foreach file,$(sort $(wildcard packaging/prometheus/*)),644:$(file):$(EXAMPLEDIR)/$(notdir $(file)))
 CONFIG	 := $(SYSCONFDIR)/ci-janitor/ci-janitor.conf
+UNITS	 := $(patsubst packaging/systemd/%.in,$(O)/systemd/%,$(wildcard packaging/systemd/*.service.in))
+ifneq ($(UNITDIR),)
+INSTALLED += \
+	$(foreach unit,$(UNITS) $(sort $(wildcard packaging/systemd/*.timer)),644:$(unit):$(UNITDIR)/$(notdir $(unit))) \
+	644:packaging/systemd/ci-janitor.tmpfiles:$(TMPFILESDIR)/ci-janitor.conf
+endif
+
+# Made anew each time, since BINDIR may be another one than last time.
+$(UNITS): $(O)/systemd/%: packaging/systemd/%.in packaging/systemd/sandbox.in FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)sed -e 's|@BINDIR@|$(BINDIR)|' -e '/@SANDBOX@/{r packaging/systemd/sandbox.in' -e 'd;}' $< >$@
 
 # The configuration is the administrator's: neither replaced nor, when it says anything, removed.
-install: $(PROGRAM)
+install: $(PROGRAM) $(UNITS)
 	$(Q)set -e; for entry in $(INSTALLED); do \
 		mode=$${entry%%:*} file=$${entry#*:}; \
 		printf '  INSTALL  %s\n' '$(DESTDIR)'"$${file#*:}"; \

@@ -27,6 +27,11 @@ bool capabilities_missing(enum capability_profile profile, char *ret, size_t siz
  * Async-signal-safe; 0 or -1 with errno. */
 int capabilities_restore(void);
 
+/* In a forked child of another process, before exec: none is left. Where the bounding set is not
+ * empty, exec gives root nothing back only thanks to no_new_privs. Async-signal-safe; 0 or -1 with
+ * errno. */
+int capabilities_give_up(void);
+
 /* Undoes capabilities_restore in a RUN process that is to go on. */
 void capabilities_drop_again(void);
 

@@ -24,6 +24,7 @@ struct child_setup {
 	char *const *envp;     /* NULL: ours */
 	const struct signal_state *signals; /* NULL, or the signal state to give back */
 	bool restore_capabilities;
+	bool no_capabilities;
 	bool new_session;   /* setsid(2) */
 	int death_signal;   /* PR_SET_PDEATHSIG, 0: none */
 	int cgroup_fd;	    /* O_DIRECTORY descriptor of a cgroup to enter, or -1 */

@@ -1,4 +1,5 @@
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "commands_internal.h"
 
 static struct {
@@ -37,8 +38,10 @@ int command_sweep(struct context *context, char **operands)
 	}
 	if (context->settings.metrics && !given.dry_run)
 		janitor.metrics = &metrics;
-	if ((given.orphans && janitor_want_orphans(&janitor, &err) < 0) ||
-	    reap_sweep(&dir, &janitor.options, &result, &err) < 0)
+	/* A machine's units ask for orphans whether or not its configuration has any. */
+	if (given.orphans && janitor_want_orphans(&janitor, &err) < 0)
+		log_info("%s", err.message);
+	if (reap_sweep(&dir, &janitor.options, &result, &err) < 0)
 		status = command_fail(&err);
 	else
 		status = janitor_finish(&janitor, &result);

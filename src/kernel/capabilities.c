@@ -106,9 +106,19 @@ static int drop_effective(enum capability_profile profile, struct error *err)
 	return 0;
 }
 
-/* The kernel takes what leaves the permitted or inheritable set out of the ambient one. */
+static bool have_beyond(enum capability_profile profile)
+{
+	return has_beyond(CAPNG_EFFECTIVE, profile) || has_beyond(CAPNG_PERMITTED, profile) ||
+	       has_beyond(CAPNG_INHERITABLE, CAPABILITIES_NONE) ||
+	       has_beyond(CAPNG_AMBIENT, CAPABILITIES_NONE);
+}
+
+/* The kernel takes what leaves the permitted or inheritable set out of the ambient one. A service
+ * that was started with no more than the profile may be forbidden capset(2). */
 static int drop_all(enum capability_profile profile, bool bounding, struct error *err)
 {
+	bool beyond = have_beyond(profile);
+
 	restrict_set(CAPNG_EFFECTIVE, profile);
 	restrict_set(CAPNG_PERMITTED, profile);
 	restrict_set(CAPNG_INHERITABLE, CAPABILITIES_NONE);
@@ -118,7 +128,7 @@ static int drop_all(enum capability_profile profile, bool bounding, struct error
 			return error_set(err, ERROR_PERMISSION,
 					 "unable to empty the capability bounding set");
 	}
-	if (sym_capng_apply(CAPNG_SELECT_CAPS))
+	if (beyond && sym_capng_apply(CAPNG_SELECT_CAPS))
 		return error_set(err, ERROR_PERMISSION, "unable to drop capabilities");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return error_set_errno(err, ERROR_PERMISSION, errno,
@@ -130,10 +140,7 @@ static int verify_all(enum capability_profile profile, bool bounding, struct err
 {
 	if (read_back(err))
 		return -1;
-	if (has_beyond(CAPNG_EFFECTIVE, profile) || has_beyond(CAPNG_PERMITTED, profile) ||
-	    has_beyond(CAPNG_INHERITABLE, CAPABILITIES_NONE) ||
-	    has_beyond(CAPNG_AMBIENT, CAPABILITIES_NONE) ||
-	    (bounding && has_beyond(CAPNG_BOUNDING_SET, CAPABILITIES_NONE)))
+	if (have_beyond(profile) || (bounding && has_beyond(CAPNG_BOUNDING_SET, CAPABILITIES_NONE)))
 		return error_set(err, ERROR_PERMISSION,
 				 "unable to drop capabilities: some are still there");
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
@@ -180,6 +187,21 @@ int capabilities_restore(void)
 	if (!is_dropped)
 		return 0;
 	return (int)syscall(SYS_capset, &header, before_drop);
+}
+
+int capabilities_give_up(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+	uint32_t any = 0;
+
+	if (read_raw(sets))
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+		any |= sets[i].effective | sets[i].permitted | sets[i].inheritable;
+		sets[i] = (struct __user_cap_data_struct){ 0 };
+	}
+	return any ? (int)syscall(SYS_capset, &header, sets) : 0;
 }
 
 void capabilities_drop_again(void)

@@ -22,7 +22,7 @@ static const char *const step_names[] = {
 	[STEP_CGROUP] = "enter the cgroup of",
 	[STEP_STDOUT] = "redirect the output of",
 	[STEP_INHERIT] = "hand a descriptor to",
-	[STEP_CAPABILITIES] = "restore the capabilities of",
+	[STEP_CAPABILITIES] = "set the capabilities of",
 	[STEP_DEATH_SIGNAL] = "set the death signal of",
 	[STEP_NAMESPACE] = "make a PID namespace for",
 	[STEP_USER] = "map the user of",
@@ -148,6 +148,8 @@ static enum step set_up_and_exec(const struct child_setup *setup, const struct p
 	if (setup->pid_namespace)
 		return namespace_init_run(setup, parent, cloned, status_fd);
 	if (setup->restore_capabilities && capabilities_restore())
+		return STEP_CAPABILITIES;
+	if (setup->no_capabilities && capabilities_give_up())
 		return STEP_CAPABILITIES;
 	if (setup->death_signal && child_die_with(parent, setup->death_signal))
 		return STEP_DEATH_SIGNAL;

@@ -132,6 +132,7 @@ static int spawn(struct reaper *reaper, struct job *job, int output, struct erro
 	setup.envp = envp;
 	setup.signals = &fresh;
 	setup.new_session = true;
+	setup.no_capabilities = true;
 	setup.death_signal = SIGKILL;
 	setup.stdin_fd = null;
 	setup.stdout_fd = output;
