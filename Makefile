@@ -77,7 +77,7 @@ OBJECTS	 := $(SOURCES:%.c=$(O)/%.o)
 LIBRARY	 := $(O)/libci-janitor.a
 PROGRAM	 := $(O)/ci-janitor
 HARNESS	 := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard tests/harness/*.c)))
-LAYERS	 := unit fuzz manual kernel engine swarm torture crash
+LAYERS	 := unit fuzz manual kernel engine swarm torture crash units
 TEST_PROGRAMS := $(LAYERS:%=$(O)/check-%)
 
 Q	 = $(if $(V),,@)
@@ -190,6 +190,13 @@ $(O)/tests/crash/syscalls.o: $(O)/tests/crash/syscall_names.inc
 $(O)/tests/crash/syscalls.o: TEST_CFLAGS += -I$(O)/tests/crash
 
 check-crash: $(CRASHING) $(O)/crash-deploy
+
+# As `make install` has it, for the machine of tests/units.
+.PHONY: installed-units
+installed-units: $(PROGRAM)
+	$(Q)rm -rf $(O)/units
+	$(Q)$(MAKE) --no-print-directory install PREFIX=/usr/local DESTDIR=$(abspath $(O))/units >/dev/null
+check-units: installed-units
 
 # tests/bench/README.md. Figures are taken on an idle machine; check-bench only sees that it works.
 BENCHES	 := $(patsubst tests/bench/%.c,$(O)/bench-%,$(sort $(wildcard tests/bench/*.c)))

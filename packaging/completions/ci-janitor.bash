@@ -67,6 +67,7 @@ _ci_janitor() {
 		DIR) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 		esac
 	elif [[ $cur == -* ]]; then
+		# shellcheck disable=SC2001 # line by line
 		mapfile -t COMPREPLY < <(compgen -W "$(sed 's/ .*//' <<<"$options" | grep '^--')" -- "$cur")
 	elif [[ -z $command ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_ci_janitor_commands)" -- "$cur")

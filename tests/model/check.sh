@@ -85,7 +85,7 @@ verify() { # FOLDER ROW
 	switches=$(trim "$(echo "$2" | cut -d: -f2)")
 	expected=$(trim "$(echo "$2" | cut -d: -f3)")
 	shows=$(trim "$(echo "$2" | cut -d: -f4-)")
-	defines= search='-DSAFETY' flags= optimise=-O0
+	defines='' search='-DSAFETY' flags='' optimise=-O0
 	[ "$expected" != holds ] || optimise=-O2
 	for switch in $switches; do
 		case $switch in
@@ -142,8 +142,8 @@ while read -r row; do
 	printf '%s\0%s\0' "$folder/$number" "$row"
 done <"$folder/rows" | xargs -0 -n 2 -P 2 "$0" --verify | tee "$folder/table"
 count=$(wc -l <"$folder/rows")
-[ "$count" -gt 0 ] && [ "$(grep -c '^ok ' "$folder/table")" -eq "$count" ] || {
+if [ "$count" -eq 0 ] || [ "$(grep -c '^ok ' "$folder/table")" -ne "$count" ]; then
 	echo "check-model: not all of $count rows are as they should be" >&2
 	exit 1
-}
+fi
 echo "check-model: $count rows, all as they should be"

@@ -1,0 +1,12 @@
+# shellcheck shell=sh
+# Installed by `make install` and enabled as the README says, on a machine without an engine.
+[ -z "$(systemd-analyze verify --man=no ci-janitor.service ci-janitor.timer ci-janitor-boot.service \
+	ci-janitor-boot.timer 2>&1)" ]
+[ "$(stat -c '%a %U' /run/ci-janitor)" = '755 root' ]
+ci-janitor doctor >/root/doctor || true
+grep 'ci-janitor.timer is not active' /root/doctor
+systemctl enable --now ci-janitor.timer ci-janitor-boot.timer
+ci-janitor doctor >/root/doctor || true
+grep 'ci-janitor.timer is active' /root/doctor
+systemctl start ci-janitor.service ci-janitor-boot.service
+[ "$(systemctl is-system-running)" = running ]
