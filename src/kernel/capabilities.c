@@ -155,6 +155,9 @@ int capabilities_drop(enum capability_profile profile, struct error *err)
 
 	if (profile == CAPABILITIES_RUN)
 		return drop_effective(profile, err);
+	/* After RUN's drop, what empties the bounding set is only permitted. */
+	if (capabilities_restore() < 0)
+		return error_set_errno(err, ERROR_PERMISSION, errno, "unable to drop capabilities");
 	if (load(err) < 0 || read_back(err))
 		return -1;
 	bounding = sym_capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);

@@ -41,6 +41,9 @@ fish		fish		fish			fish			fish
 python3		python3		python3			python3			python
 valgrind	valgrind	valgrind		valgrind		valgrind
 bash		bash		bash			bash			bash
+systemd-analyze	systemd		systemd			-			systemd
+dbus-daemon	dbus		dbus-daemon		-			dbus
+shellcheck	shellcheck	ShellCheck		shellcheck		shellcheck
 mkfs.ext4	e2fsprogs	e2fsprogs		e2fsprogs		e2fsprogs
 mkfs.xfs	xfsprogs	xfsprogs		xfsprogs		xfsprogs
 mkfs.btrfs	btrfs-progs	btrfs-progs		btrfs-progs		btrfs-progs
@@ -74,7 +77,7 @@ missing_things() { # [test]
 	done
 	[ "${1:-}" = test ] || return 0
 	for tool in dockerd docker iptables ip unshare nsenter setpriv strace curl pgrep bash spin mandoc python3 zsh fish \
-		valgrind git dh dpkg-buildpackage lintian \
+		valgrind git dh dpkg-buildpackage lintian systemd-analyze dbus-daemon shellcheck \
 		mkfs.ext4 mkfs.xfs mkfs.btrfs; do
 		! lacks_tool "$tool" || echo "$tool"
 	done

@@ -19,7 +19,7 @@ die() {
 
 # The cgroup tree that it gets is a part of this machine's, wherever that is mounted.
 cgroup() {
-	echo "$(findmnt -n -t cgroup2 -o TARGET | head -n 1)/ci-janitor-units-$(basename "$DIR")"
+	echo "$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)/ci-janitor-units-$(echo "$DIR" | cksum | cut -d' ' -f1)"
 }
 
 init_pid() {
@@ -60,7 +60,7 @@ exec env -i container=ci-janitor-units "PATH=$PATH" \
 	setpriv --bounding-set -sys_module,-sys_time /lib/systemd/systemd --unit=multi-user.target'
 
 do_make() { # OWNER
-	for tool in unshare nsenter setpriv findmnt pgrep /lib/systemd/systemd; do
+	for tool in unshare nsenter setpriv pgrep /lib/systemd/systemd; do
 		command -v "$tool" >/dev/null || die "$tool is missing: tests/tools/install-deps.sh test"
 	done
 	mkdir -p "$DIR"
@@ -71,7 +71,7 @@ do_make() { # OWNER
 	printf '[Journal]\nStorage=volatile\n' >"$DIR/disk/etc/systemd/journald.conf.d/units.conf"
 	echo '{}' >"$DIR/disk/etc/docker/daemon.json"
 	# shellcheck disable=SC2016 # expanded by the inner shell
-	setsid sh -c 'tail --pid="$1" -f /dev/null; exec "$2" remove "$3"' sh "$1" "$0" "$DIR" \
+	setsid sh -c 'tail -s 0.2 --pid="$1" -f /dev/null; exec "$2" remove "$3"' sh "$1" "$0" "$DIR" \
 		</dev/null >/dev/null 2>&1 &
 }
 

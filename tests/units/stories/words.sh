@@ -44,6 +44,11 @@ volume() { # APP
 
 kill_job() { # APP
 	systemctl kill -s KILL --kill-whom=main "$1"
+	wait_for is_dead "$1"
+}
+
+is_dead() { # APP
+	! ci-janitor status "$1"
 }
 
 lockfile() { # APP

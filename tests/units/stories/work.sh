@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # All that a sweep ever does, in the sandbox: other users' processes, in a cgroup and outside of any; the
-# scratch directory; files and hooks, for which there are drop-ins; metrics.
+# scratch directory; metrics; and for which there are drop-ins: files, hooks, an engine on tcp://.
 systemctl stop ci-janitor.timer ci-janitor-boot.timer
 useradd -m worker
 mkdir -p /srv/apps /srv/saved /var/lib/prometheus/node-exporter
@@ -56,6 +56,25 @@ if pgrep -u worker; then exit 1; fi
 [ -z "$(find /var/tmp -maxdepth 1 -name '*.*' -perm 700 -not -name 'systemd-*')" ]
 grep 'ci_janitor' /var/lib/prometheus/node-exporter/ci-janitor.prom >/dev/null
 [ -z "$(find /sys/fs/cgroup -path '*ci-janitor/*' -type d)" ]
+
+configure <<'END'
+[engine]
+host = tcp://127.0.0.1:2375
+END
+job shop :
+volume shop
+kill_job shop
+if systemctl start ci-janitor.service; then exit 1; fi
+[ "$(systemctl show -P ExecMainStatus ci-janitor.service)" = 69 ]
+drop_in ci-janitor.service <<'END'
+[Service]
+PrivateNetwork=no
+IPAddressDeny=
+RestrictAddressFamilies=AF_INET AF_INET6
+END
+systemctl start ci-janitor.service
+is_gone shop
+
 no_drop_in ci-janitor.service
 configure </dev/null
 systemctl start ci-janitor.timer
