@@ -19,6 +19,9 @@ struct tie {
 int tie_open(pid_t pid, struct tie *ret, struct error *err);
 void tie_close(struct tie *tie);
 
+/* Says why process_open failed, by errno. Returns -1. */
+int tie_refuse(pid_t pid, struct error *err);
+
 /* The caller's parent, 0 when it can't be told. Outside of a CI it stands in the holder's id, so
  * that `release` from the same shell is of the same holder. */
 pid_t tie_default_pid(void);

@@ -24,7 +24,9 @@
 #include "lock/record_file.h"
 #include "run_arguments_internal.h"
 
-#define LOOK_STEP_MS 20
+/* A look may have to read /proc/locks, for which the kernel stops every flock(2) of the machine. */
+#define FIRST_STEP_MS 20
+#define LAST_STEP_MS 1000
 /* How long an unnamed holder may be a janitor's probe, or a run that is about to name itself. */
 #define GRACE_MS 250
 /* What a run does beside stopping and tearing down. */
@@ -53,6 +55,7 @@ struct release {
 	struct record asker; /* only its holder */
 	int pidfd;	     /* of the holder that was told to end, -1: none yet */
 	pid_t pid;
+	int64_t step_ms; /* until the next look, where nothing tells of a change */
 	int64_t unnamed_limit;
 	int64_t limit;
 };
@@ -124,8 +127,7 @@ static int try_to_tell(struct release *release, pid_t pid, struct error *err)
 				 release->app);
 	pidfd = process_open(pid);
 	if (pidfd < 0 && errno != ESRCH)
-		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to open process %d",
-				       (int)pid);
+		return tie_refuse(pid, err);
 	if (pidfd < 0 || app_lock_look(release->file.fd, &again) != LOCK_COMPANION_RUN ||
 	    again != pid)
 		return 0;
@@ -199,15 +201,19 @@ static int look(struct release *release, enum answer *ret, struct error *err)
 	return judge_unnamed(release, ret, err);
 }
 
-static void pause_a_little(const struct release *release)
+static void pause_a_little(struct release *release)
 {
 	struct pollfd holder = { .fd = release->pidfd, .events = POLLIN };
 	int left = clock_left(release->limit);
 
-	if (release->pidfd >= 0 && !process_has_ended(release->pidfd))
+	if (release->pidfd >= 0 && !process_has_ended(release->pidfd)) {
 		(void)poll(&holder, 1, left);
-	else
-		clock_sleep_ms(LOOK_STEP_MS);
+		return;
+	}
+	clock_sleep_ms(left >= 0 && left < release->step_ms ? left : release->step_ms);
+	release->step_ms *= 2;
+	if (release->step_ms > LAST_STEP_MS)
+		release->step_ms = LAST_STEP_MS;
 }
 
 static int wait_for_answer(struct release *release, enum answer *ret, struct error *err)
@@ -302,6 +308,7 @@ int command_release(struct context *context, char **operands)
 		.dir = &dir,
 		.file = APP_LOCK_NONE,
 		.pidfd = -1,
+		.step_ms = FIRST_STEP_MS,
 		.unnamed_limit = clock_deadline(GRACE_MS),
 		.limit = clock_deadline(given.wait_ms >= 0 ? given.wait_ms
 							   : settings->kill_grace_ms +

@@ -35,13 +35,21 @@ static int default_pid(pid_t *ret, struct error *err)
 	return 0;
 }
 
+int tie_refuse(pid_t pid, struct error *err)
+{
+	/* EPERM: of a container's filter that doesn't know the call. */
+	const char *takes = errno == ENOSYS || errno == EPERM
+				    ? " (it takes Linux 5.3, and a container that allows pidfds)"
+				    : "";
+
+	return error_set_errno(err, ERROR_SYSTEM, errno, "unable to watch process %d%s", (int)pid,
+			       takes);
+}
+
 static int open_process(pid_t pid, int *ret, struct error *err)
 {
 	int pidfd = process_open(pid);
 
-	if (pidfd < 0 && errno == ENOSYS)
-		return error_set_errno(err, ERROR_SYSTEM, errno,
-				       "unable to watch process %d (it takes Linux 5.3)", (int)pid);
 	if (pidfd < 0 && errno == ESRCH)
 		return error_set(err, ERROR_USAGE, "unable to hold for process %d: there is none",
 				 (int)pid);
@@ -50,8 +58,7 @@ static int open_process(pid_t pid, int *ret, struct error *err)
 		return error_set(err, ERROR_USAGE,
 				 "unable to hold for process %d: it is only a thread", (int)pid);
 	if (pidfd < 0)
-		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to watch process %d",
-				       (int)pid);
+		return tie_refuse(pid, err);
 	*ret = pidfd;
 	return 0;
 }

@@ -158,7 +158,8 @@ static const struct {
 	  "only polling tells of the parent's death" },
 	{ "pidfd", try_pidfd,
 	  "processes are watched and signalled without mistaking one for another",
-	  "pid and start time are compared right before each signal" },
+	  "pid and start time are compared right before each signal; hold and release are "
+	  "refused" },
 	{ "subreaper", try_subreaper, "daemons of a run stay its descendants",
 	  "daemons are found by cgroup and marker only" },
 	{ "cgroup", try_cgroup, "each run has a cgroup, by which all its processes are found",

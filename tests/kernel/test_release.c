@@ -1,11 +1,14 @@
 /* `ci-janitor release`: who may, whom it hits, and what it says came of it. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "harness/harness.h"
+#include "harness/refuse.h"
 #include "hold_fixture.h"
 
 static void a_hold_is_released(void)
@@ -192,6 +195,59 @@ static void the_holder_dies_meanwhile(void)
 	lockfile_drop_cgroup(dir, "shop");
 }
 
+/* Each look at what only has the flock reads /proc/locks, which holds up every other flock(2). */
+static void a_process_of_the_dead_keeps_the_lock(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir(), *script = hold_script(dir);
+	struct process run, release;
+	pid_t left;
+
+	process_start(&run,
+		      RUN "--hold-lock --holder alice shop -- sh -c 'trap : TERM; "
+			  "setsid sh -c \"trap : TERM; echo pid \\$\\$.; while :; do sleep 0.05; "
+			  "done\" & while :; do sleep 0.05; done'",
+		      dir);
+	CU_ASSERT_FATAL(wait_for_output(&run, "."));
+	free(result.output);
+	result.output = process_output(&run);
+	left = (pid_t)number_after(result.output, "pid ");
+	CU_ASSERT_FATAL(left > 1);
+	process_start(&release,
+		      "ASAN_OPTIONS=detect_leaks=0 exec strace -qq -e trace=openat -o %s/trace "
+		      "%s/release --wait 4s --holder alice shop",
+		      dir, script);
+	CU_ASSERT(wait_for_phase(dir, "shop", RUN_PHASE_STOPPING));
+	background_signal(&run, SIGKILL);
+	CHECK_NUMBER(process_wait(&release, SOON_MS, &result), 75);
+	CU_ASSERT(strstr(result.errors, "still holds") != NULL);
+	CHECK_NUMBER(run_command(&result, "grep -c /proc/locks %s/trace", dir), 0);
+	CU_ASSERT(atoi(result.output) >= 2 && atoi(result.output) <= 12);
+	kill(left, SIGKILL);
+	process_wait(&run, SOON_MS, NULL);
+	CU_ASSERT(wait_for_free_lock(dir, "shop"));
+	lockfile_drop_cgroup(dir, "shop");
+}
+
+static void without_pidfds(void)
+{
+	static const struct refused_call calls[] = {
+		{ .call = SYS_pidfd_open, .errnum = ENOSYS },
+	};
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir(), *script = hold_script(dir);
+	struct record record;
+
+	hold_start(dir, "shop", "--holder alice", &record);
+	commands_refuse(calls, 1);
+	run_command(&result, "%s/release --holder alice shop", script);
+	commands_refuse(NULL, 0);
+	CHECK_NUMBER(result.status, 1);
+	CU_ASSERT(strstr(result.errors, "it takes Linux 5.3") != NULL);
+	CU_ASSERT(hold_is_running(dir, "shop"));
+	CHECK_NUMBER(run_command(&result, "%s/release --holder alice shop", script), 0);
+}
+
 static void no_run_behind_the_lock(void)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
@@ -275,6 +331,8 @@ static const struct test tests[] = {
 	{ "a teardown that fails, and one that takes too long",
 	  the_teardown_fails_or_takes_too_long },
 	{ "the holder dies meanwhile", the_holder_dies_meanwhile },
+	{ "a process of the dead keeps the lock", a_process_of_the_dead_keeps_the_lock },
+	{ "without pidfds: refused", without_pidfds },
 	{ "no run behind the lock, or not the one of the record", no_run_behind_the_lock },
 	{ "across PID namespaces", another_pid_namespace },
 	{ "the asking step is spared, what others left isn't", the_asking_step_is_spared },

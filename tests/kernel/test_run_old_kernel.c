@@ -184,6 +184,7 @@ static void guards_refused(void *data)
 
 		EXPECT(guard && !guard->in_force && guard->reason[0] && guard->meaning[0]);
 	}
+	EXPECT(strstr(find(guards, "pidfd")->meaning, "hold and release are refused") != NULL);
 	EXPECT(find(guards, "pdeathsig")->in_force && find(guards, "subreaper")->in_force);
 }
 
