@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "harness/command.h"
 #include "harness/harness.h"
 
 #define STACK "com.docker.stack.namespace"
@@ -19,10 +20,11 @@ static bool begins_with_any(const char *name, const struct list_filter *filter)
 	return false;
 }
 
-static bool passes(const struct small_object *object, enum resource_kind kind,
-		   const struct list_filter *filter)
+static bool passes(const struct small_engine *engine, const struct small_object *object,
+		   enum resource_kind kind, const struct list_filter *filter)
 {
-	if (!object->name || object->kind != kind)
+	if (!object->name || object->kind != kind ||
+	    clock_now_ms() < engine->first_listing + object->late_ms)
 		return false;
 	if (!filter)
 		return true;
@@ -58,6 +60,8 @@ static int list(void *data, enum resource_kind kind, const struct list_filter *f
 	struct engine_answer *page = answer(engine, cookie);
 
 	(void)err;
+	if (!engine->first_listing)
+		engine->first_listing = clock_now_ms();
 	if (kind == RESOURCE_VOLUME && engine->before_volumes)
 		engine->before_volumes(engine->listings);
 	engine->listings += kind == RESOURCE_VOLUME;
@@ -65,7 +69,7 @@ static int list(void *data, enum resource_kind kind, const struct list_filter *f
 		const struct small_object *object = &engine->objects[i];
 		struct resource *resource;
 
-		if (!passes(object, kind, filter))
+		if (!passes(engine, object, kind, filter))
 			continue;
 		resource = resource_list_append(&page->list, kind);
 		resource->id = xstrdup(object->name);
@@ -114,17 +118,19 @@ static int take_answer(void *data, int timeout_ms, struct engine_answer *ret, st
 
 static enum swarm_role role(void *data)
 {
-	(void)data;
-	return SWARM_MANAGER;
+	const struct small_engine *engine = data;
+
+	return engine->alone ? SWARM_NONE : SWARM_MANAGER;
 }
 
 static const char *swarm_state(void *data)
 {
-	(void)data;
-	return "active";
+	const struct small_engine *engine = data;
+
+	return engine->alone ? "inactive" : "active";
 }
 
-int small_engine_connect(void *data, int64_t timeout_ms, struct engine_port *ret, struct error *err)
+static int connect_small(void *data, int64_t timeout_ms, struct engine_port *ret, struct error *err)
 {
 	(void)timeout_ms;
 	(void)err;
@@ -138,6 +144,51 @@ int small_engine_connect(void *data, int64_t timeout_ms, struct engine_port *ret
 		.swarm_state = swarm_state,
 	};
 	return 0;
+}
+
+int small_engine_dir(struct lock_dir *ret)
+{
+	static uid_t self;
+	static struct lock_trust trust = { .uids = &self, .uid_count = 1, .group = (gid_t)-1 };
+
+	self = geteuid();
+	return lock_dir_open(ret, temp_dir(), &trust, NULL);
+}
+
+struct sweep_options small_engine_options(struct small_engine *engine, struct settings *settings)
+{
+	settings_init(settings);
+	return (struct sweep_options){
+		.settings = settings,
+		.jobs = 1,
+		.app_timeout_ms = 60000,
+		.timeout_ms = CLOCK_NEVER,
+		.wake_fd = -1,
+		.connect = connect_small,
+		.connect_data = engine,
+	};
+}
+
+void small_engine_reap(const struct lock_dir *dir, const char *app, struct reap_target *target,
+		       struct small_engine *engine)
+{
+	struct record record = { .known = true, .phase = RUN_PHASE_RUNNING };
+	struct app_hash hash = app_hash_of(app);
+	struct sweep_result result = { 0 };
+	struct settings settings;
+	struct sweep_options options = small_engine_options(engine, &settings);
+	bool made;
+
+	strcpy(record.app, app);
+	CHECK_NUMBER(
+		app_lock_try(dir, &hash, LOCK_ROLE_JANITOR, &record, &target->lock, &made, NULL),
+		LOCK_FREE);
+	strcpy(target->app, app);
+	target->record = record;
+	reap_targets(dir, target, 1, &options, &result);
+	CHECK_NUMBER(result.reaped, 1);
+	CHECK_NUMBER(app_lock_probe(dir, &hash, &target->lock, NULL), LOCK_GONE);
+	settings_release(&settings);
 }
 
 pid_t small_engine_run(const struct lock_dir *dir, const char *app, const char *stack, bool deleted)

@@ -2,11 +2,12 @@
 #ifndef TESTS_KERNEL_SMALL_ENGINE_H
 #define TESTS_KERNEL_SMALL_ENGINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 #include "lock/app_lock.h"
-#include "reap/engine_port.h"
+#include "reap/sweep.h"
 
 #define SMALL_ENGINE_ANSWERS 32
 
@@ -14,19 +15,28 @@ struct small_object {
 	enum resource_kind kind;
 	const char *name;
 	const char *stack; /* its label; NULL: none */
+	int late_ms;	   /* it appears that long after the first listing */
 };
 
 struct small_engine {
 	struct small_object objects[4];	 /* name NULL: none, or gone */
 	void (*before_volumes)(int nth); /* called as they are listed for the nth time; or NULL */
+	bool alone;			 /* no swarm; default: its manager */
 	int listings;
+	int64_t first_listing;
 	struct engine_answer answers[SMALL_ENGINE_ANSWERS];
 	size_t count;
 };
 
-/* As sweep_options' connect. All objects are a day old. */
-int small_engine_connect(void *data, int64_t timeout_ms, struct engine_port *ret,
-			 struct error *err);
+/* A lock directory in a temporary folder. Returns 0, as a suite's set_up wants it. */
+int small_engine_dir(struct lock_dir *ret);
+
+/* With settings by default, which the caller releases; all objects are a day old. */
+struct sweep_options small_engine_options(struct small_engine *engine, struct settings *settings);
+
+/* Takes the app's lock for target->lock and reaps the app, which must come to its end. */
+void small_engine_reap(const struct lock_dir *dir, const char *app, struct reap_target *target,
+		       struct small_engine *engine);
 
 /* Starts a process that has the app's lock, by a record with that stack, until it is killed.
  * deleted: and whose lockfile is gone. */

@@ -2,25 +2,16 @@
  * is known: also an app with nothing but a config, and a run whose lockfile was deleted. The engine
  * here is a table of functions; the locks are real. */
 #include <signal.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/clock.h"
-#include "harness/command.h"
 #include "harness/harness.h"
 #include "kernel/small_engine.h"
-#include "reap/sweep.h"
 
 static struct lock_dir dir;
-static uid_t self;
 
 static int set_up(void)
 {
-	static struct lock_trust trust = { .uids = &self, .uid_count = 1, .group = (gid_t)-1 };
-
-	self = geteuid();
-	return lock_dir_open(&dir, temp_dir(), &trust, NULL);
+	return small_engine_dir(&dir);
 }
 
 static int tear_down(void)
@@ -29,39 +20,12 @@ static int tear_down(void)
 	return 0;
 }
 
-static void take(const char *app, struct app_lock *lock)
-{
-	struct record record = { .known = true, .phase = RUN_PHASE_RUNNING };
-	struct app_hash hash = app_hash_of(app);
-	bool made;
-
-	strcpy(record.app, app);
-	CHECK_NUMBER(app_lock_try(&dir, &hash, LOCK_ROLE_RUN, &record, lock, &made, NULL),
-		     LOCK_FREE);
-}
-
 /* Reaps the dead app, alone. */
 static void reap(const char *app, struct small_engine *engine)
 {
 	struct reap_target target = { .lock = APP_LOCK_NONE };
-	struct sweep_result result = { 0 };
-	struct settings settings;
-	struct sweep_options options = {
-		.settings = &settings,
-		.jobs = 1,
-		.app_timeout_ms = 60000,
-		.timeout_ms = CLOCK_NEVER,
-		.wake_fd = -1,
-		.connect = small_engine_connect,
-		.connect_data = engine,
-	};
 
-	settings_init(&settings);
-	take(app, &target.lock);
-	strcpy(target.app, app);
-	reap_targets(&dir, &target, 1, &options, &result);
-	CHECK_NUMBER(result.reaped, 1);
-	settings_release(&settings);
+	small_engine_reap(&dir, app, &target, engine);
 }
 
 static void check_objects(const struct small_engine *engine, bool first, bool second)

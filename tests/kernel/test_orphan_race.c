@@ -7,22 +7,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "harness/command.h"
 #include "harness/harness.h"
 #include "kernel/small_engine.h"
-#include "reap/sweep.h"
 
 static struct lock_dir dir;
-static uid_t self;
 static pid_t run;
 
 static int set_up(void)
 {
-	static struct lock_trust trust = { .uids = &self, .uid_count = 1, .group = (gid_t)-1 };
-
-	self = geteuid();
-	return lock_dir_open(&dir, temp_dir(), &trust, NULL);
+	return small_engine_dir(&dir);
 }
 
 static int tear_down(void)
@@ -36,19 +29,10 @@ static void sweep(struct small_engine *engine, struct sweep_result *result)
 	struct record janitor = { .known = true };
 	char template[600];
 	struct settings settings;
-	struct sweep_options options = {
-		.settings = &settings,
-		.orphans = true,
-		.orphan_record = &janitor,
-		.jobs = 1,
-		.app_timeout_ms = 60000,
-		.timeout_ms = CLOCK_NEVER,
-		.wake_fd = -1,
-		.connect = small_engine_connect,
-		.connect_data = engine,
-	};
+	struct sweep_options options = small_engine_options(engine, &settings);
 
-	settings_init(&settings);
+	options.orphans = true;
+	options.orphan_record = &janitor;
 	word_list_append(&settings.orphan_pattern, "pr*", 3);
 	snprintf(template, sizeof(template), "%s/{app}.env", dir.path);
 	word_list_append(&settings.app_files, template, strlen(template));
