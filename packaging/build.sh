@@ -1,15 +1,21 @@
 #!/bin/sh
 # Makes a distribution's package of what `make dist` made.
 #
-#	build.sh KIND ci-janitor-VERSION.tar.gz FOLDER		KIND: deb
+#	build.sh KIND ci-janitor-VERSION.tar.gz FOLDER		KIND: deb, rpm, arch, alpine
 #
 # The package's files appear in FOLDER. $BUILDER is the distribution's tool with other options, for
-# machines that lack what it wants to see: BUILDER='dpkg-buildpackage -d'.
+# machines that lack its database of packages: BUILDER='rpmbuild --nodeps'.
 set -eu
 
 die() {
 	echo "build.sh: $*" >&2
 	exit 1
+}
+
+# A recipe with the version and the tarball's checksum in it.
+recipe() { # FILE
+	sed "s/@VERSION@/$VERSION/g; s/@SHA512@/$(sha512sum <"$TARBALL" | cut -d ' ' -f 1)/g" \
+		"$SOURCE/packaging/$1"
 }
 
 build_deb() {
@@ -18,9 +24,30 @@ build_deb() {
 	mv "$WORK/ci-janitor"*_"$VERSION"* "$FOLDER"
 }
 
+build_rpm() {
+	recipe rpm/ci-janitor.spec >"$WORK/ci-janitor.spec"
+	cp "$TARBALL" "$WORK"
+	${BUILDER:-rpmbuild} -ba --define "_topdir $WORK/rpm" --define "_sourcedir $WORK" \
+		"$WORK/ci-janitor.spec"
+	mv "$WORK"/rpm/RPMS/*/*.rpm "$WORK"/rpm/SRPMS/*.rpm "$FOLDER"
+}
+
+# makepkg and abuild work in the recipe's folder, which stays as what can be published.
+build_arch() {
+	recipe arch/PKGBUILD >"$FOLDER/PKGBUILD"
+	cp "$TARBALL" "$FOLDER"
+	(cd "$FOLDER" && ${BUILDER:-makepkg})
+}
+
+build_alpine() {
+	recipe alpine/APKBUILD >"$FOLDER/APKBUILD"
+	cp "$TARBALL" "$FOLDER"
+	(cd "$FOLDER" && ${BUILDER:-abuild -r})
+}
+
 [ $# -eq 3 ] || die "usage: build.sh KIND TARBALL FOLDER"
 case $1 in
-deb) ;;
+deb | rpm | arch | alpine) ;;
 *) die "no such kind of package: $1" ;;
 esac
 mkdir -p "$3"
