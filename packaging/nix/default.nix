@@ -39,6 +39,7 @@ stdenv.mkDerivation {
     "PREFIX=${placeholder "out"}"
     "SYSCONFDIR=${placeholder "out"}/etc"
     "CC=${stdenv.cc.targetPrefix}cc"
+    "STATIC=no"
     "V=1"
   ];
   enableParallelBuilding = true;
