@@ -1,6 +1,8 @@
 /* Whose lockfile a descriptor is of, when the directory doesn't tell. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +13,25 @@
 #include "lock_internal.h"
 
 #define DELETED_ENDING " (deleted)"
+
+/* musl's header ends with the device; what the kernel fills in behind it has no name there. */
+#ifndef STATX_MNT_ID
+#define STATX_MNT_ID 0x1000U
+#endif
+#ifndef STATX_ATTR_MOUNT_ROOT
+#define STATX_ATTR_MOUNT_ROOT 0x2000U
+#endif
+
+static uint64_t mount_id(const struct statx *status)
+{
+	uint64_t id;
+
+	memcpy(&id,
+	       (const char *)status + offsetof(struct statx, stx_dev_minor) +
+		       sizeof(status->stx_dev_minor),
+	       sizeof(id));
+	return id;
+}
 
 static bool same_mount_namespace(pid_t pid)
 {
@@ -67,7 +88,7 @@ static int look_at_directory(const char *path, struct statx *ret)
  */
 static bool is_by_mount(const struct statx *there, int mount)
 {
-	return !(there->stx_mask & STATX_MNT_ID) || (int)there->stx_mnt_id == mount;
+	return !(there->stx_mask & STATX_MNT_ID) || (int)mount_id(there) == mount;
 }
 
 /* A directory that isn't there, below one that is. */
