@@ -8,10 +8,10 @@
 
 #include <stddef.h>
 
-void *xcalloc(size_t count, size_t size);
-char *xstrdup(const char *text);
-char *xstrndup(const char *text, size_t length);
-char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void *xcalloc(size_t count, size_t size) __attribute__((returns_nonnull));
+char *xstrdup(const char *text) __attribute__((returns_nonnull));
+char *xstrndup(const char *text, size_t length) __attribute__((returns_nonnull));
+char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 
 /* Makes room for at least `needed` elements in a growing array; *capacity is in elements. */
 void *xgrow(void *array, size_t *capacity, size_t needed, size_t element_size);

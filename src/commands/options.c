@@ -178,13 +178,13 @@ int options_parse(const struct option_spec *own, const struct option_spec *share
 	optind = 0; /* begins anew, with glibc and musl */
 	while ((value = getopt_long(argc, argv, set.letters, set.long_options, NULL)) != -1) {
 		spec = find_spec(&set, value == '?' || value == ':' ? optopt : value);
+		if (!spec)
+			return refuse_unknown(&set, argv[optind - 1], err);
 		if (value == ':')
 			return error_set(err, ERROR_USAGE, "--%s: a value is missing: %s",
 					 spec->name, spec->value);
-		if (value == '?' && spec)
-			return error_set(err, ERROR_USAGE, "--%s takes no value", spec->name);
 		if (value == '?')
-			return refuse_unknown(&set, argv[optind - 1], err);
+			return error_set(err, ERROR_USAGE, "--%s takes no value", spec->name);
 		if (apply(spec, optarg, err) < 0)
 			return -1;
 	}

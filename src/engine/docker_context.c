@@ -44,9 +44,10 @@ static int bad(const char *path, const char *why, struct error *err)
 }
 
 /* NULL with *err untouched: there is no such file, or it is closed to us as to the docker command.
- */
-static json_t *read_json(const char *path, struct stat *ret_status, struct error *err)
+ * Of another user's, who must not lead us to an engine of his, *ret_foreign says so. */
+static json_t *read_json(const char *path, bool *ret_foreign, struct error *err)
 {
+	struct stat status;
 	CLEANUP_FREE char *text = NULL;
 	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	ssize_t length;
@@ -55,13 +56,14 @@ static json_t *read_json(const char *path, struct stat *ret_status, struct error
 	if (fd < 0)
 		return NULL;
 	text = xcalloc(1, FILE_MAX + 1);
-	length = fstat(fd, ret_status) < 0 || !S_ISREG(ret_status->st_mode)
+	length = fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)
 			 ? -1
 			 : file_read_fd(fd, text, FILE_MAX + 1);
 	if (length < 0 || (size_t)length == FILE_MAX) {
 		(void)bad(path, "can't be read", err);
 		return NULL;
 	}
+	*ret_foreign = status.st_uid != 0 && status.st_uid != geteuid();
 	document = json_parse(text, (size_t)length, NULL);
 	if (!document)
 		(void)bad(path, "is not JSON", err);
@@ -74,13 +76,13 @@ int docker_context_current(char **ret, struct error *err)
 	CLEANUP_FREE char *path = folder ? xasprintf("%s/config.json", folder) : NULL;
 	CLEANUP_JSON json_t *config = NULL;
 	struct error why = { .kind = ERROR_NONE };
-	struct stat status;
+	bool foreign = true;
 	const char *name;
 
 	if (json_load_library(err) < 0)
 		return -1;
 	if (path)
-		config = read_json(path, &status, &why);
+		config = read_json(path, &foreign, &why);
 	if (why.kind != ERROR_NONE) {
 		if (err)
 			*err = why;
@@ -91,8 +93,7 @@ int docker_context_current(char **ret, struct error *err)
 		*ret = NULL;
 		return 0;
 	}
-	/* Another user must not lead us to an engine of his. */
-	if (status.st_uid != 0 && status.st_uid != geteuid())
+	if (foreign)
 		return bad(path, "names one, and belongs to another user", err);
 	*ret = xstrdup(name);
 	return 0;
@@ -153,7 +154,7 @@ int docker_context_find(const char *name, char **ret_host, char **ret_tls, struc
 	CLEANUP_FREE char *path = id ? xasprintf("%s/%s/meta.json", metas, id) : NULL;
 	CLEANUP_FREE char *tls = NULL;
 	CLEANUP_JSON json_t *meta = NULL;
-	struct stat status;
+	bool foreign = true;
 
 	if (!strcmp(name, "default")) {
 		*ret_host = *ret_tls = NULL;
@@ -161,9 +162,11 @@ int docker_context_find(const char *name, char **ret_host, char **ret_tls, struc
 	}
 	if (json_load_library(err) < 0)
 		return -1;
-	meta = path ? read_json(path, &status, err) : NULL;
+	meta = path ? read_json(path, &foreign, err) : NULL;
 	if (!meta)
 		return err && err->kind != ERROR_NONE ? -1 : no_such_context(name, folder, err);
+	if (foreign)
+		return bad(path, "belongs to another user", err);
 	if (take_endpoint(meta, name, ret_host, err) < 0)
 		return -1;
 	tls = xasprintf("%s/contexts/tls/%s/docker", folder, id);

@@ -183,8 +183,11 @@ static int64_t place_in(const struct engine *engine, int64_t now)
 
 static void start_waiting(struct engine *engine)
 {
-	while (engine->waiting.first && place_in(engine, clock_now_ms()) == 0)
-		start(engine, queue_take(&engine->waiting));
+	struct request *request;
+
+	while (engine->waiting.first && place_in(engine, clock_now_ms()) == 0 &&
+	       (request = queue_take(&engine->waiting)))
+		start(engine, request);
 }
 
 static void collect(struct engine *engine)

@@ -24,7 +24,7 @@ struct request *request_list_new(enum resource_kind kind, const struct list_filt
 				 const char *api_version, struct error *err);
 struct request *request_remove_new(const struct resource *resource, const char *api_version,
 				   struct error *err);
-struct request *request_role_new(void);
+struct request *request_role_new(void) __attribute__((returns_nonnull));
 void request_free(struct request *request);
 
 /* Fills the request's answer from its reply. false: the role needs another look, and the request

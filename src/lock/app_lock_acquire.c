@@ -180,7 +180,7 @@ int app_lock_try(const struct lock_dir *dir, const struct app_hash *hash, enum l
 	char name[APP_LOCKFILE_NAME_SIZE];
 
 	for (int round = 0; round < ROUNDS_MAX; round++) {
-		struct app_lock lock;
+		struct app_lock lock = { .fd = -1 };
 		bool created = false;
 		int result = take_existing(dir, hash, &lock, err);
 

@@ -174,6 +174,7 @@ size_t record_format(const struct record *record, char buffer[RECORD_FILE_SIZE])
 	size_t length = strlen(HEADING);
 
 	memset(buffer, '\n', FIXED_LENGTH);
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): it has a length, and no NUL */
 	memcpy(buffer, HEADING, length);
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
 		char value[RECORD_TEXT_MAX + 1] = "";
@@ -184,6 +185,7 @@ size_t record_format(const struct record *record, char buffer[RECORD_FILE_SIZE])
 		length += (size_t)snprintf(buffer + length, FIXED_LENGTH - length, "%s=%s\n",
 					   fields[i].key, value);
 	}
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): it has a length, and no NUL */
 	memcpy(buffer + length, END, strlen(END));
 	return FIXED_LENGTH;
 }

@@ -87,9 +87,10 @@ static void test_current(void)
 
 static void test_refused(void)
 {
-	char config[512];
+	char config[512], meta[512];
 
 	snprintf(config, sizeof(config), "%s/config.json", folder);
+	snprintf(meta, sizeof(meta), "%s/" META, folder);
 	put("config.json", "{\"currentContext\":\"gone\"}");
 	check_refused(NULL, "context gone: there is none of that name in /");
 	check_refused("context:../../ci", "there is none of that name");
@@ -112,6 +113,9 @@ static void test_refused(void)
 	CHECK_NUMBER(chown(config, 65534, 65534), 0);
 	check_refused(NULL, "belongs to another user");
 	CHECK_NUMBER(chown(config, 0, 0), 0);
+	CHECK_NUMBER(chown(meta, 65534, 65534), 0);
+	check_refused("context:ci", "belongs to another user");
+	CHECK_NUMBER(chown(meta, 0, 0), 0);
 	check_socket(NULL, "/x");
 }
 

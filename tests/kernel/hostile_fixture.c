@@ -174,6 +174,7 @@ static bool access_protection(const char *name, int *value, bool set)
 	file = fopen(path, set ? "we" : "re");
 	if (!file)
 		return false;
+	/* cppcheck-suppress IOWithoutPositioning ; one or the other */
 	done = set ? fprintf(file, "%d\n", *value) > 0 : fscanf(file, "%d", value) == 1;
 	return !fclose(file) && done;
 }

@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/memory.h"
+
 #define TIME_LIMIT_SECONDS 60
 
 void fail_child(const char *condition, const char *file, unsigned line)
@@ -46,7 +48,7 @@ char *read_text_fd(int fd)
 	while (text && (count = read(fd, text + length, size - length - 1)) > 0) {
 		length += (size_t)count;
 		if (length == size - 1)
-			text = realloc(text, size *= 2);
+			text = xgrow(text, &size, size + 1, 1);
 	}
 	if (text)
 		text[length] = '\0';

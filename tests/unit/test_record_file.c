@@ -111,9 +111,9 @@ static void test_overwritten_in_place(void)
 {
 	struct record empty = { .known = true, .app = "a" }, parsed;
 	char file[RECORD_FILE_SIZE], buffer[RECORD_FILE_SIZE];
-	size_t length = record_format(&full, file);
+	size_t length = record_format(&full, file), written = record_format(&empty, buffer);
 
-	memcpy(file, buffer, record_format(&empty, buffer));
+	memcpy(file, buffer, written);
 	record_parse(file, length, &parsed);
 	check_same(&parsed, &empty);
 }
