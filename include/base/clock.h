@@ -20,6 +20,9 @@ int clock_left(int64_t deadline_ms);
 /* Seconds since the epoch on the wall clock. */
 int64_t clock_wall_seconds(void);
 
+/* Milliseconds since the boot, suspended time included: for what others measure as well. */
+int64_t clock_boot_ms(void);
+
 /* Seconds since the boot, suspended time included. */
 int64_t clock_boot_seconds(void);
 

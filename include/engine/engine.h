@@ -62,6 +62,15 @@ int engine_list(struct engine *engine, enum resource_kind kind, const struct lis
 int engine_remove(struct engine *engine, const struct resource *resource, uint64_t cookie,
 		  struct error *err);
 
+/* Queues the making of a config by its name, with its labels. ENGINE_IN_USE: the name is taken. */
+int engine_create_config(struct engine *engine, const struct resource *config, uint64_t cookie,
+			 struct error *err);
+
+/* Queues the change of a config's labels, by its id, if its version is still this one: else
+ * ENGINE_NOT_NOW ("out of sequence"), or ENGINE_ALREADY_GONE. */
+int engine_update_config(struct engine *engine, const struct resource *config, uint64_t cookie,
+			 struct error *err);
+
 /* Queues a fresh look at the swarm role; the answer is ENGINE_DONE with an empty list, and
  * engine_get_facts is up to date. */
 int engine_refresh_role(struct engine *engine, uint64_t cookie, struct error *err);

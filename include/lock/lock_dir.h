@@ -19,6 +19,9 @@ struct lock_trust {
 	gid_t group; /* of lockfiles with mode 0660; (gid_t)-1: none */
 };
 
+/* Begins the names of files in it that are ours and no lockfiles. */
+#define LOCK_DIR_OWN_FILE ".ci-janitor-"
+
 struct settings;
 int lock_trust_init(struct lock_trust *ret, const struct settings *settings, struct error *err);
 void lock_trust_release(struct lock_trust *trust);

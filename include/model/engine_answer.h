@@ -18,12 +18,12 @@ enum swarm_role {
 
 /* The answer classes of reaping.md. */
 enum engine_outcome {
-	ENGINE_DONE,	     /* list: complete; remove: 2xx */
-	ENGINE_ALREADY_GONE, /* remove: 404 */
+	ENGINE_DONE,	     /* list: complete; else: 2xx */
+	ENGINE_ALREADY_GONE, /* remove, update: 404 */
 	ENGINE_IN_USE,	     /* 409, 400 "in use"/FailedPrecondition, 403 "active endpoints" */
 	ENGINE_NOT_NOW,	     /* 5xx that passes, and a dead, refused or missing socket */
-	ENGINE_NO_ANSWER,    /* sent, or partly sent, and no whole answer: it may still be executed */
-	ENGINE_REFUSED,	     /* anything else: trying again is no use */
+	ENGINE_NO_ANSWER, /* sent, or partly sent, and no whole answer: it may still be executed */
+	ENGINE_REFUSED,	  /* anything else: trying again is no use */
 };
 
 /* What the engine is asked to leave out: a narrowing, never identity. */
@@ -39,8 +39,9 @@ struct list_filter {
 struct engine_answer {
 	uint64_t cookie; /* the request's */
 	enum engine_outcome outcome;
-	struct resource_list list; /* of a list request with ENGINE_DONE; the receiver's to release */
-	struct error error;	   /* set unless ENGINE_DONE or ENGINE_ALREADY_GONE */
+	struct resource_list
+		list;	    /* of a list request with ENGINE_DONE; the receiver's to release */
+	struct error error; /* set unless ENGINE_DONE or ENGINE_ALREADY_GONE */
 };
 
 #endif

@@ -22,7 +22,8 @@ enum run_phase {
 	RUN_PHASE_STOPPING,
 	RUN_PHASE_TEARDOWN,
 	RUN_PHASE_RELEASED,
-	RUN_PHASE_ORPHAN, /* no run: a janitor has found the app without one, and removed nothing yet */
+	RUN_PHASE_ORPHAN, /* no run: a janitor has found the app without one, and removed nothing
+			     yet */
 };
 #define RUN_PHASE_COUNT 8
 

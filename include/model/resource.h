@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum resource_kind {
 	RESOURCE_SERVICE,
@@ -33,6 +34,7 @@ struct resource {
 	char *created;	  /* as stated */
 	char *driver;	  /* networks and volumes */
 	char *state;	  /* tasks: Status.State; containers: State */
+	uint64_t version; /* secrets, configs, services: what an update must name; 0: not stated */
 	char *service_id; /* tasks: ServiceID; containers: label com.docker.swarm.service.id */
 	struct label *labels;
 	size_t label_count;

@@ -59,6 +59,7 @@ struct sweep_result {
 	size_t locks; /* lockfiles seen */
 	size_t live;
 	size_t deleted; /* of the live ones, those whose lockfile somebody has deleted */
+	size_t leased; /* of the live ones, those that another host has by its lease */
 	size_t reaped;
 	size_t left;	 /* dead, and still there */
 	size_t unusable; /* lockfiles that were refused or could not be examined */
@@ -68,6 +69,7 @@ struct sweep_result {
 	int64_t took_ms;
 	bool engine_unreachable;
 	bool interrupted;
+	struct error lease_error;  /* why leases could not be looked at */
 	struct error orphan_error; /* why orphans could not be looked for */
 	bool dry_run;
 };

@@ -37,6 +37,8 @@ struct settings {
 	char *lock_dir;
 	struct word_list trusted_owners; /* user names or numbers besides root and the caller */
 	char *lock_group;		 /* NULL: lockfiles are 0600; else 0660 and this group */
+	bool cluster; /* each app has a lease in the swarm as well (model/lease.h) */
+	int64_t cluster_term_ms;
 	/* [engine] */
 	char *engine_host; /* NULL: the built-in default */
 	enum swarm_use swarm;

@@ -15,6 +15,10 @@ struct engine_port {
 		    uint64_t cookie, struct error *err);
 	int (*remove)(void *engine, const struct resource *resource, uint64_t cookie,
 		      struct error *err);
+	int (*create_config)(void *engine, const struct resource *config, uint64_t cookie,
+			     struct error *err);
+	int (*update_config)(void *engine, const struct resource *config, uint64_t cookie,
+			     struct error *err);
 	int (*refresh_role)(void *engine, uint64_t cookie, struct error *err);
 	int (*wait)(void *engine, int timeout_ms, struct engine_answer *ret, struct error *err);
 	enum swarm_role (*role)(void *engine);

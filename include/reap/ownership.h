@@ -15,7 +15,7 @@
 #include "model/resource.h"
 #include "model/settings.h"
 
-#define OWNER_STACKS 3
+#define OWNER_STACKS 4
 #define OWNER_NOBODY ((size_t)-1)
 
 /* One app that is known by a lockfile. */

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "lock/app_lock.h"
+#include "model/lease.h"
 #include "model/result.h"
 #include "model/settings.h"
 #include "reap/engine_port.h"
@@ -20,7 +21,7 @@ struct sweep_options {
 	const struct settings *settings;
 	bool dry_run;
 	bool orphans;			    /* reap_sweep: look for orphans, too (reap/orphans.h) */
-	const struct record *orphan_record; /* ... whose lockfiles say this of the janitor */
+	const struct record *orphan_record; /* what lockfiles that are made say of the janitor */
 	int jobs;			    /* apps worked on at once */
 	int64_t app_timeout_ms; /* each app's own deadline, from the moment its work begins */
 	int64_t timeout_ms;	/* of everything; CLOCK_NEVER: none */
@@ -31,6 +32,16 @@ struct sweep_options {
 	 * timeout_ms: all the time it may take. */
 	int (*connect)(void *data, int64_t timeout_ms, struct engine_port *ret, struct error *err);
 	void *connect_data;
+
+	/* [lock] cluster: what our leases say, app and stack aside; NULL: apps have none. */
+	const struct lease_holder *lease;
+	/* A lease that another has is waited for until then (CLOCK_MONOTONIC, milliseconds); 0: it
+	 * is not. Called with on_result_data at each look, and at each renewal of ours. */
+	int64_t lease_wait_limit, lease_janitor_limit;
+	enum lease_state lease_state; /* as what we hold it: a run or a janitor */
+	void (*on_lease_busy)(void *data, const struct app_result *app, const char *holder);
+	void (*on_lease_renewed)(void *data, int64_t sent_at_boot_ms);
+	const char *lease_from; /* a host whose leases are taken, alive or not; NULL: none's */
 
 	/* Called as each app is finished, after its lock was given up. Live apps are reported too.
 	 */
@@ -45,6 +56,13 @@ struct sweep_options {
 			     const char *line);
 };
 
+/* What to do about the app's lease, with [lock] cluster. */
+enum lease_use {
+	LEASE_USE_REAP,	   /* take it, reap, release it when the app is gone */
+	LEASE_USE_TAKE,	   /* take it, and no more */
+	LEASE_USE_RELEASE, /* take it and release it */
+};
+
 /* An app whose lock the caller holds and hands over. */
 struct reap_target {
 	struct app_lock lock;
@@ -52,13 +70,16 @@ struct reap_target {
 	struct record record;	    /* the dead holder's, for fencing and its stack name */
 	char extra_stack[APP_NAME_MAX +
 			 1]; /* one more stack name that is the app's; may be empty */
-	bool created;	     /* the lockfile was made by this very call: there was none */
+	char inherited_stack[APP_NAME_MAX + 1]; /* by the lease that was taken over; may be empty */
+	bool created;  /* the lockfile was made by this very call: there was none */
 	bool for_run;  /* a fresh start: the lock and the lockfile stay, for the run that holds them
 			*/
 	bool no_fence; /* the caller has fenced already, and is itself part of the run */
 	bool was_killed; /* with no_fence: something of the run was, perhaps in mid-request */
 	bool live;	 /* for reap_look: a run holds the app */
 	bool orphan;	 /* found by its age and name: left alone when it turns out to be none */
+	enum lease_use lease_use;
+	bool lease_must_exist;	      /* it is for that lease that the app is looked at */
 	struct orphan_search *search; /* no app: a look for orphans; inside only */
 };
 

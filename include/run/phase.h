@@ -13,17 +13,19 @@
 #include "model/record.h"
 
 enum run_event {
-	RUN_EVENT_STOP,	    /* SIGTERM, SIGINT, SIGHUP, or our parent died */
-	RUN_EVENT_HURRY,    /* the third SIGTERM or SIGINT within a second */
-	RUN_EVENT_QUIT,	    /* SIGQUIT */
-	RUN_EVENT_SIGNAL,   /* any other signal */
-	RUN_EVENT_CHILD,    /* the phase's child has ended: wait helper, engine child or CMD */
-	RUN_EVENT_DEADLINE, /* CMD's time is up */
-	RUN_EVENT_LIMIT,    /* the phase's own time limit has come */
-	RUN_EVENT_TICK,	    /* time to look again */
-	RUN_EVENT_LOCKFILE, /* something has happened to our lockfile's name */
+	RUN_EVENT_STOP,	      /* SIGTERM, SIGINT, SIGHUP, or our parent died */
+	RUN_EVENT_HURRY,      /* the third SIGTERM or SIGINT within a second */
+	RUN_EVENT_QUIT,	      /* SIGQUIT */
+	RUN_EVENT_SIGNAL,     /* any other signal */
+	RUN_EVENT_CHILD,      /* the phase's child has ended: wait helper, engine child or CMD */
+	RUN_EVENT_DEADLINE,   /* CMD's time is up */
+	RUN_EVENT_LIMIT,      /* the phase's own time limit has come */
+	RUN_EVENT_TICK,	      /* time to look again */
+	RUN_EVENT_LOCKFILE,   /* something has happened to our lockfile's name */
+	RUN_EVENT_LEASE_LATE, /* the lease could not be renewed, and may be another's soon */
+	RUN_EVENT_LEASE_OVER, /* ... very soon, or it is */
 };
-#define RUN_EVENT_COUNT 9
+#define RUN_EVENT_COUNT 11
 
 enum run_action {
 	RUN_ACTION_NONE,

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "lock/lock_dir.h"
 #include "model/app.h"
+#include "model/record.h"
 #include "model/settings.h"
 
 /*
@@ -51,6 +52,20 @@ struct run_parent run_parent_remember(void);
 
 enum if_held { IF_HELD_WAIT, IF_HELD_FAIL, IF_HELD_SKIP };
 
+/* What a child of the same executable does about the engine. */
+struct run_engine_work {
+	/* fresh, teardown, after-kill; with a lease also claim (take it, and no more), keep (renew
+	 * it until killed) and release. It writes to its standard output when each acknowledged
+	 * renewal had been sent: milliseconds of CLOCK_BOOTTIME, a line each. It ends with 75
+	 * when the lease is another's. */
+	const char *mode;
+	int lock_fd;  /* where it finds the lock; -1: it has no need of it */
+	bool created; /* the lockfile was made by this run */
+	const struct record *record;
+	/* CLOCK_MONOTONIC: how long another's lease is waited for, a run's or a janitor's. */
+	int64_t wait_limit, janitor_limit;
+};
+
 struct run_options {
 	const char *app;
 	char *const *command;	     /* CMD and its arguments, NULL-terminated */
@@ -78,9 +93,10 @@ struct run_options {
 	const char *lock_dir; /* path */
 	const struct lock_trust *trust;
 
-	/* Builds the engine child's argv for a mode ("fresh" or "teardown"); NULL-terminated, good
-	 * until the next call. The child finds the lock on descriptor lock_fd. */
-	char **(*engine_argv)(void *data, const char *mode, int lock_fd, bool created);
+	int64_t lease_term_ms; /* [lock] cluster: it has a lease as well; 0: none */
+
+	/* Builds the engine child's argv; NULL-terminated, good until the next call. */
+	char **(*engine_argv)(void *data, const struct run_engine_work *work);
 	void *engine_argv_data;
 };
 

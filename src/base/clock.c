@@ -58,6 +58,14 @@ void clock_sleep_ms(int64_t ms)
 		;
 }
 
+int64_t clock_boot_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 int64_t clock_boot_seconds(void)
 {
 	struct timespec now;

@@ -17,6 +17,7 @@ extern const struct option_spec sweep_options_table[];
 extern const struct option_spec reap_options_table[];
 extern const struct option_spec doctor_options_table[];
 extern const struct option_spec reap_held_options_table[];
+extern const struct option_spec keep_lease_options_table[];
 extern const struct option_spec run_options_table[];
 extern const struct option_spec hold_options_table[];
 extern const struct option_spec held_options_table[];
@@ -26,6 +27,7 @@ extern const struct option_spec release_options_table[];
 int command_sweep(struct context *context, char **operands);
 int command_reap(struct context *context, char **operands);
 int command_reap_held(struct context *context, char **operands);
+int command_keep_lease(struct context *context, char **operands);
 int command_run(struct context *context, char **operands);
 int command_hold(struct context *context, char **operands);
 int command_held(struct context *context, char **operands);
@@ -53,6 +55,7 @@ struct janitor {
 	struct engine_connection connection;
 	struct sweep_options options;
 	struct record orphan_record;
+	struct lease_holder lease;
 	char *hook_engine;
 	struct error report_error; /* the first output that failed */
 	int wake_fd;
@@ -63,6 +66,10 @@ struct janitor {
 /* jobs and timeout_ms: negative for the settings' and for none. */
 int janitor_init(struct janitor *janitor, struct context *context, int64_t jobs, int64_t timeout_ms,
 		 bool dry_run, struct error *err);
+/* With [lock] cluster, readies the options for leases: those of a run when run_id and holder are
+ * its, else (NULL) a janitor's. */
+void janitor_want_leases(struct janitor *janitor, const struct lock_dir *dir, const char *run_id,
+			 const char *holder);
 /* Reports the whole; returns the exit status. */
 int janitor_finish(struct janitor *janitor, const struct sweep_result *result);
 void janitor_release(struct janitor *janitor);
@@ -102,7 +109,16 @@ int resources_find_orphans(struct context *context, const struct lock_dir *dir,
 			   struct lock_view_list *list);
 void resources_release(struct resources *resources);
 
+/* lease_self.c: this process as the holder of leases, app and stack aside. run_id, holder: NULL for
+ * new ones. */
+void lease_self(const struct context *context, const struct lock_dir *dir, const char *run_id,
+		const char *holder, struct lease_holder *ret);
+
+/* keep_lease.c: as sweep_options.on_lease_renewed; to standard output, for the run. */
+void lease_tell_renewed(void *data, int64_t sent_at);
+
 /* holder.c */
+void holder_host(char *ret, size_t size);
 /* "github:<run id>:<attempt>" and the like from the CI's variables, else user@host:pid. In a CI
  * the pid is not used. Owned. */
 char *holder_id(pid_t pid);

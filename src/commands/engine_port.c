@@ -15,6 +15,18 @@ static int port_remove(void *engine, const struct resource *resource, uint64_t c
 	return engine_remove(engine, resource, cookie, err);
 }
 
+static int port_create_config(void *engine, const struct resource *config, uint64_t cookie,
+			      struct error *err)
+{
+	return engine_create_config(engine, config, cookie, err);
+}
+
+static int port_update_config(void *engine, const struct resource *config, uint64_t cookie,
+			      struct error *err)
+{
+	return engine_update_config(engine, config, cookie, err);
+}
+
 static int port_refresh_role(void *engine, uint64_t cookie, struct error *err)
 {
 	return engine_refresh_role(engine, cookie, err);
@@ -60,6 +72,8 @@ int engine_connect(void *data, int64_t timeout_ms, struct engine_port *ret, stru
 		.engine = connection->engine,
 		.list = port_list,
 		.remove = port_remove,
+		.create_config = port_create_config,
+		.update_config = port_update_config,
 		.refresh_role = port_refresh_role,
 		.wait = port_wait,
 		.role = port_role,

@@ -100,7 +100,7 @@ static const struct ci_system *find_system(void)
 	return NULL;
 }
 
-static void host_name(char *ret, size_t size)
+void holder_host(char *ret, size_t size)
 {
 	ret[0] = '\0';
 	if (gethostname(ret, size - 1) < 0)
@@ -131,7 +131,7 @@ static char *person_id(pid_t pid)
 	const struct passwd *user = find_user(getuid());
 	char host[65];
 
-	host_name(host, sizeof(host));
+	holder_host(host, sizeof(host));
 	if (user)
 		return xasprintf("%s@%s:%d", user->pw_name, host, (int)pid);
 	return xasprintf("%u@%s:%d", (unsigned)getuid(), host, (int)pid);
@@ -193,7 +193,7 @@ void holder_record(const char *app, struct record *ret)
 	*ret = (struct record){ .known = true, .pid = getpid(), .phase = RUN_PHASE_TEARDOWN };
 	(void)snprintf(ret->app, sizeof(ret->app), "%s", app);
 	(void)snprintf(ret->holder, sizeof(ret->holder), "%s", holder);
-	host_name(ret->host, sizeof(ret->host));
+	holder_host(ret->host, sizeof(ret->host));
 	process_random_id(ret->run_id);
 	/* Without a mounted /proc the record says less; it only ever informs. */
 	(void)process_boot_id(ret->boot_id);

@@ -85,6 +85,18 @@ int janitor_init(struct janitor *janitor, struct context *context, int64_t jobs,
 	return 0;
 }
 
+void janitor_want_leases(struct janitor *janitor, const struct lock_dir *dir, const char *run_id,
+			 const char *holder)
+{
+	if (!janitor->options.settings->cluster)
+		return;
+	lease_self(janitor->context, dir, run_id, holder, &janitor->lease);
+	holder_record("", &janitor->orphan_record);
+	janitor->options.lease = &janitor->lease;
+	janitor->options.lease_state = run_id ? LEASE_HELD : LEASE_REAPING;
+	janitor->options.orphan_record = &janitor->orphan_record;
+}
+
 int janitor_finish(struct janitor *janitor, const struct sweep_result *result)
 {
 	const struct report *report = &janitor->context->report;
@@ -95,6 +107,8 @@ int janitor_finish(struct janitor *janitor, const struct sweep_result *result)
 		log_error("%s", janitor->connection.error.message);
 	if (result->orphan_error.kind != ERROR_NONE && janitor->connection.error.kind == ERROR_NONE)
 		log_error("%s", result->orphan_error.message);
+	if (result->lease_error.kind != ERROR_NONE && janitor->connection.error.kind == ERROR_NONE)
+		log_error("unable to look at leases: %s", result->lease_error.message);
 	if (err->kind == ERROR_NONE && report_summary(report, result, err) == 0)
 		(void)report_finish(report, err);
 	if (err->kind != ERROR_NONE) {

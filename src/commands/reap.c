@@ -19,6 +19,7 @@
 
 static struct {
 	bool dry_run, force;
+	const char *lease_host;
 	int64_t wait_ms, timeout_ms;
 } given = { .timeout_ms = -1 };
 
@@ -27,6 +28,8 @@ const struct option_spec reap_options_table[] = {
 	  NULL },
 	{ "force", 0, OPTION_FLAG, &given.force, NULL, "kill a live run of the app first", 0, 0,
 	  NULL },
+	{ "lease-host", 0, OPTION_TEXT, &given.lease_host, "HOST",
+	  "with --force, take the app from a live run on HOST as well", 0, 0, NULL },
 	{ "wait", 0, OPTION_DURATION, &given.wait_ms, "D", "wait for a live run at most D", 0, 0,
 	  NULL },
 	{ "timeout", 0, OPTION_DURATION, &given.timeout_ms, "D", "end it all after D", 0, 0, NULL },
@@ -248,6 +251,12 @@ static int reap(struct janitor *janitor, const struct lock_dir *dir, char **apps
 		reap_targets(dir, targets, count, &janitor->options, &result);
 	result.took_ms = clock_now_ms() - janitor->began_ms;
 	reaped = janitor_finish(janitor, &result);
+	if (result.leased && given.force)
+		log_warning("to take a lease from a live run of another host, name that host: "
+			    "--force --lease-host HOST. The run is killed at its next renewal, "
+			    "within a third of its term, and what it made is removed at once");
+	if (result.leased && status < error_exit_status(ERROR_HELD))
+		status = error_exit_status(ERROR_HELD);
 	return reaped > status ? reaped : status;
 }
 
@@ -267,6 +276,10 @@ int command_reap(struct context *context, char **operands)
 	struct lock_dir dir;
 	int status;
 
+	if (given.lease_host && !given.force) {
+		(void)error_set(&err, ERROR_USAGE, "--lease-host: only with --force");
+		return command_fail(&err);
+	}
 	if (check_names(operands, &err) < 0 ||
 	    lock_dir_open(&dir, context->settings.lock_dir, &context->trust, &err) < 0)
 		return command_fail(&err);
@@ -274,6 +287,8 @@ int command_reap(struct context *context, char **operands)
 		lock_dir_close(&dir);
 		return command_fail(&err);
 	}
+	janitor_want_leases(&janitor, &dir, NULL, NULL);
+	janitor.options.lease_from = given.lease_host;
 	status = reap(&janitor, &dir, operands);
 	janitor_release(&janitor);
 	lock_dir_close(&dir);

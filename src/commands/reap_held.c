@@ -1,36 +1,55 @@
 /* The engine work at the start and end of a run, under the lock that the run hands over. */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "commands_internal.h"
 
-enum held_mode { MODE_FRESH, MODE_TEARDOWN, MODE_AFTER_KILL };
+#define BUSY_EVERY_MS 60000
 
-static const char *const modes[] = { "fresh", "teardown", "after-kill", NULL };
+enum held_mode { MODE_FRESH, MODE_TEARDOWN, MODE_AFTER_KILL, MODE_CLAIM, MODE_RELEASE };
+
+static const char *const modes[] = { "fresh", "teardown", "after-kill", "claim", "release", NULL };
 
 static struct {
 	int64_t fd;
 	int mode;
 	bool created, no_fresh;
-	const char *stack;
+	const char *stack, *run_id, *holder;
+	int64_t wait_limit, janitor_limit;
 } given = { .fd = -1, .mode = -1 };
 
 const struct option_spec reap_held_options_table[] = {
 	{ "fd", 0, OPTION_NUMBER, &given.fd, "N", "the lock's descriptor", 3, 1 << 20, NULL },
 	{ "mode", 0, OPTION_CHOICE, &given.mode, "MODE",
-	  "fresh, teardown, or after-kill, a teardown with late requests", 0, 0, modes },
+	  "fresh, teardown, or after-kill, a teardown with late requests; claim or release, of "
+	  "the lease alone",
+	  0, 0, modes },
 	{ "created", 0, OPTION_FLAG, &given.created, NULL, "the run has made the lockfile", 0, 0,
 	  NULL },
 	{ "no-fresh", 0, OPTION_FLAG, &given.no_fresh, NULL, "the run had no fresh start", 0, 0,
 	  NULL },
 	{ "stack", 0, OPTION_APP, &given.stack, "NAME", "the app's stack", 0, 0, NULL },
+	{ "run-id", 0, OPTION_TEXT, &given.run_id, "ID", "the run, for its lease", 0, 0, NULL },
+	{ "holder", 0, OPTION_TEXT, &given.holder, "ID", "who runs it", 0, 0, NULL },
+	{ "wait-limit", 0, OPTION_NUMBER, &given.wait_limit, "MS",
+	  "wait until then for another run's lease", 0, INT64_MAX, NULL },
+	{ "janitor-limit", 0, OPTION_NUMBER, &given.janitor_limit, "MS",
+	  "wait until then for a janitor's lease", 0, INT64_MAX, NULL },
 	OPTIONS_END,
 };
 
 static bool is_fresh(void)
 {
 	return given.mode == MODE_FRESH;
+}
+
+static enum lease_use lease_use(void)
+{
+	if (given.mode == MODE_CLAIM)
+		return LEASE_USE_TAKE;
+	return given.mode == MODE_RELEASE ? LEASE_USE_RELEASE : LEASE_USE_REAP;
 }
 
 static int adopt(const struct lock_dir *dir, const char *app, struct reap_target *ret,
@@ -55,8 +74,9 @@ static int prepare(const struct lock_dir *dir, const char *app, struct reap_targ
 		.lock = APP_LOCK_NONE,
 		/* By the teardown the lockfile stands for all that the run has made. */
 		.created = is_fresh() && given.created,
-		.for_run = is_fresh(),
+		.for_run = is_fresh() || lease_use() != LEASE_USE_REAP,
 		.no_fence = !is_fresh(),
+		.lease_use = lease_use(),
 		.was_killed = given.mode == MODE_AFTER_KILL,
 	};
 	(void)snprintf(ret->app, sizeof(ret->app), "%s", app);
@@ -78,7 +98,20 @@ static int prepare(const struct lock_dir *dir, const char *app, struct reap_targ
 struct shown {
 	struct report report;
 	bool something; /* the app had objects */
+	bool busy;	/* its lease is another's */
+	int64_t say_at; /* when to say (again) whom we wait for */
 };
+
+static void show_busy(void *data, const struct app_result *result, const char *holder)
+{
+	struct shown *shown = data;
+	int64_t now = clock_now_ms();
+
+	if (now < shown->say_at)
+		return;
+	shown->say_at = now + BUSY_EVERY_MS;
+	log_info("waiting for %s: leased by %s", result->app, holder);
+}
 
 /* A run that finds nothing has nothing to tell. */
 static void show(void *data, const struct app_result *result)
@@ -88,7 +121,11 @@ static void show(void *data, const struct app_result *result)
 	struct error err = { .kind = ERROR_NONE };
 
 	shown->something |= result->action_count > 0;
-
+	if (result->outcome == APP_LIVE && result->error.kind == ERROR_HELD) {
+		shown->busy = true;
+		log_warning("%s: %s", result->app, result->error.message);
+		return;
+	}
 	if ((result->action_count || result->killed || result->outcome != APP_REAPED ||
 	     report->verbose) &&
 	    report_app(report, result, &err) < 0)
@@ -112,10 +149,17 @@ static int reap(struct context *context, const struct lock_dir *dir, const char 
 		app_lock_release(&target.lock);
 		return command_fail(&err);
 	}
+	janitor_want_leases(&janitor, dir, given.run_id, given.holder);
+	janitor.options.lease_wait_limit = given.wait_limit;
+	janitor.options.lease_janitor_limit = given.janitor_limit;
+	janitor.options.on_lease_busy = show_busy;
+	janitor.options.on_lease_renewed = lease_tell_renewed;
 	janitor.options.on_result = show;
 	janitor.options.on_result_data = &shown;
 	reap_targets(dir, &target, 1, &janitor.options, &result);
 	janitor_release(&janitor);
+	if (shown.busy)
+		return error_exit_status(ERROR_HELD);
 	status = sweep_exit_status(&result);
 	/* What was seen, and perhaps asked to go, must keep its lockfile, even one that the run has
 	 * made: a removal without an answer may still come. 1 says so. */

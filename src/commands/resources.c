@@ -44,6 +44,7 @@ int resources_look(struct context *context, const struct lock_dir *dir, struct l
 	*ret = (struct resources){ .results = xcalloc(count, sizeof(*ret->results)) };
 	if (janitor_init(&janitor, context, -1, -1, true, &err) < 0)
 		return command_fail(&err);
+	janitor_want_leases(&janitor, dir, NULL, NULL);
 	janitor.options.on_result = keep_result;
 	janitor.options.on_result_data = ret;
 	for (size_t i = 0; i < count; i++)
@@ -83,6 +84,7 @@ int resources_find_orphans(struct context *context, const struct lock_dir *dir,
 
 	if (janitor_init(&janitor, context, -1, -1, true, &err) < 0)
 		return command_fail(&err);
+	janitor_want_leases(&janitor, dir, NULL, NULL);
 	if (janitor_want_orphans(&janitor, &err) == 0)
 		found = reap_find_orphans(dir, &janitor.options, &names, &err);
 	janitor_release(&janitor);

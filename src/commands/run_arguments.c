@@ -1,5 +1,6 @@
 #include "run_arguments_internal.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -57,18 +58,40 @@ void own_command_begin(struct own_command *own, const char *command)
 	own_command_add(own, command);
 }
 
-static char **engine_argv(void *data, const char *mode, int lock_fd, bool created)
+static void add_number(struct own_command *own, const char *option, char text[24], int64_t number)
+{
+	(void)snprintf(text, 24, "%" PRId64, number);
+	own_command_add_option(own, option, text);
+}
+
+static void add_lease(struct own_command *own, const struct run_engine_work *work)
+{
+	own_command_add_option(own, "--run-id", work->record->run_id);
+	own_command_add_option(own, "--holder", work->record->holder);
+	if (work->lock_fd < 0) {
+		own_command_add_option(own, "--cgroup",
+				       work->record->cgroup[0] ? work->record->cgroup : NULL);
+		return;
+	}
+	add_number(own, "--wait-limit", own->wait_limit, work->wait_limit);
+	add_number(own, "--janitor-limit", own->janitor_limit, work->janitor_limit);
+}
+
+static char **engine_argv(void *data, const struct run_engine_work *work)
 {
 	struct own_command *own = data;
 
-	own_command_begin(own, "reap-held");
-	(void)snprintf(own->fd, sizeof(own->fd), "%d", lock_fd);
-	own_command_add_option(own, "--fd", own->fd);
-	own_command_add_option(own, "--mode", mode);
-	if (created)
-		own_command_add(own, "--created");
-	if (run_arguments.no_fresh)
-		own_command_add(own, "--no-fresh");
+	own_command_begin(own, work->lock_fd < 0 ? "keep-lease" : "reap-held");
+	if (own->context->settings.cluster)
+		add_lease(own, work);
+	if (work->lock_fd >= 0) {
+		add_number(own, "--fd", own->fd, work->lock_fd);
+		own_command_add_option(own, "--mode", work->mode);
+		if (work->created)
+			own_command_add(own, "--created");
+		if (run_arguments.no_fresh)
+			own_command_add(own, "--no-fresh");
+	}
 	own_command_add_option(own, "--stack", own->stack);
 	own_command_add(own, own->app);
 	return own->argv;
@@ -153,6 +176,7 @@ static void fill_options(struct run_prepared *prepared, const struct context *co
 		.scratch_dir = given->scratch ? settings->scratch_dir : NULL,
 		.scratch_links = &settings->scratch_links,
 		.scratch_env = &settings->scratch_env,
+		.lease_term_ms = settings->cluster ? settings->cluster_term_ms : 0,
 		.lock_dir = settings->lock_dir,
 		.trust = &context->trust,
 		.engine_argv = engine_argv,

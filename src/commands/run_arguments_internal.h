@@ -48,7 +48,7 @@ struct own_command {
 	const struct context *context;
 	const char *app;
 	const char *stack;
-	char fd[16];
+	char fd[24], wait_limit[24], janitor_limit[24];
 	size_t count;
 	char *argv[OWN_ARGUMENTS_MAX];
 };

@@ -36,6 +36,7 @@ int command_sweep(struct context *context, char **operands)
 		lock_dir_close(&dir);
 		return command_fail(&err);
 	}
+	janitor_want_leases(&janitor, &dir, NULL, NULL);
 	if (context->settings.metrics && !given.dry_run)
 		janitor.metrics = &metrics;
 	/* A machine's units ask for orphans whether or not its configuration has any. */

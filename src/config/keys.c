@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "base/parse.h"
+#include "model/lease.h"
 
 #define BLANKS " \t"
 #define A_PROGRAM "an absolute path and arguments, split at blanks"
@@ -93,6 +94,25 @@ static bool parse_span(const struct config_rule *rule, const char *value, void *
 	return true;
 }
 
+static bool parse_yes(const struct config_rule *rule, const char *value, void *field)
+{
+	(void)rule;
+	return parse_bool(value, field, NULL) == 0;
+}
+
+/* What every host can be expected to keep to. */
+static bool parse_term(const struct config_rule *rule, const char *value, void *field)
+{
+	int64_t ms;
+
+	(void)rule;
+	if (parse_duration(value, &ms, NULL) < 0 || ms < LEASE_TERM_MIN_MS ||
+	    ms > LEASE_TERM_MAX_MS)
+		return false;
+	*(int64_t *)field = ms;
+	return true;
+}
+
 static bool parse_count(const struct config_rule *rule, const char *value, void *field)
 {
 	return parse_number(value, rule->min, rule->max, field, NULL) == 0;
@@ -156,28 +176,9 @@ static bool parse_prefix_kinds(const struct config_rule *rule, const char *value
 	return parse_checked_words(rule, value, field, is_prefix_kind);
 }
 
-/* An absolute path, globs in its directories, and the hole for the app's name once, in its last
- * part, which has no globs. */
-static bool is_file_template(const char *word)
-{
-	const char *last = strrchr(word, '/'), *hole = strstr(word, "{app}");
-
-	if (word[0] != '/' || !hole || hole < last || strstr(hole + 1, "{app}") ||
-	    strpbrk(last, "*?["))
-		return false;
-	for (const char *part = word; part; part = strchr(part + 1, '/')) {
-		size_t length = strcspn(part + 1, "/");
-
-		if (!length || (length == 1 && part[1] == '.') ||
-		    (length == 2 && part[1] == '.' && part[2] == '.'))
-			return false;
-	}
-	return true;
-}
-
 static bool parse_file_templates(const struct config_rule *rule, const char *value, void *field)
 {
-	return parse_checked_words(rule, value, field, is_file_template);
+	return parse_checked_words(rule, value, field, config_is_file_template);
 }
 
 /* Keys that may be repeated: each adds one word, and an empty value none. */
@@ -250,6 +251,13 @@ const struct config_rule config_rules[] = {
 	  0,
 	  0,
 	  "a group's name or number" },
+	{ { "lock", "cluster" }, parse_yes, FIELD(cluster), 0, 0, "yes or no" },
+	{ { "lock", "cluster_term" },
+	  parse_term,
+	  FIELD(cluster_term_ms),
+	  0,
+	  0,
+	  "a duration from 5s to 1h" },
 	{ { "engine", "host" },
 	  parse_host,
 	  FIELD(engine_host),

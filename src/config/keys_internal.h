@@ -20,6 +20,9 @@ struct config_rule {
 	const char *right; /* what would be right: ends `"VALUE" is not ...` */
 };
 
+/* An absolute path, globs in its directories, and {app} once, in its last part. */
+bool config_is_file_template(const char *word);
+
 extern const struct config_rule config_rules[];
 extern const size_t config_rule_count;
 

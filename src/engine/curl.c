@@ -21,6 +21,7 @@ LIBRARY_FUNCTION(curl_easy_getinfo);
 LIBRARY_FUNCTION(curl_easy_strerror);
 LIBRARY_FUNCTION(curl_easy_escape);
 LIBRARY_FUNCTION(curl_free);
+LIBRARY_FUNCTION(curl_slist_append);
 
 static const struct library_symbol symbols[] = {
 	LIBRARY_SYMBOL(curl_global_init),
@@ -40,6 +41,7 @@ static const struct library_symbol symbols[] = {
 	LIBRARY_SYMBOL(curl_easy_strerror),
 	LIBRARY_SYMBOL(curl_easy_escape),
 	LIBRARY_SYMBOL(curl_free),
+	LIBRARY_SYMBOL(curl_slist_append),
 };
 
 int curl_load(struct error *err)

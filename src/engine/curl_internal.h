@@ -24,6 +24,7 @@ extern LIBRARY_FUNCTION(curl_easy_getinfo);
 extern LIBRARY_FUNCTION(curl_easy_strerror);
 extern LIBRARY_FUNCTION(curl_easy_escape);
 extern LIBRARY_FUNCTION(curl_free);
+extern LIBRARY_FUNCTION(curl_slist_append);
 
 /* -1 with ERROR_SYSTEM when the library is missing or too old. */
 int curl_load(struct error *err);

@@ -110,7 +110,7 @@ static int enqueue(struct engine *engine, struct request *request, uint64_t cook
 	if (!request)
 		return -1;
 	request->answer.cookie = cookie;
-	request->exchange.timeout_ms = request->type == REQUEST_REMOVE
+	request->exchange.timeout_ms = request_type_writes(request->type)
 					       ? engine->options.write_timeout_ms
 					       : engine->options.read_timeout_ms;
 	queue_add(&engine->waiting, request);
@@ -129,6 +129,18 @@ int engine_remove(struct engine *engine, const struct resource *resource, uint64
 {
 	return enqueue(engine, request_remove_new(resource, engine->facts.api_version, err),
 		       cookie);
+}
+
+int engine_create_config(struct engine *engine, const struct resource *config, uint64_t cookie,
+			 struct error *err)
+{
+	return enqueue(engine, request_create_new(config, engine->facts.api_version, err), cookie);
+}
+
+int engine_update_config(struct engine *engine, const struct resource *config, uint64_t cookie,
+			 struct error *err)
+{
+	return enqueue(engine, request_update_new(config, engine->facts.api_version, err), cookie);
 }
 
 int engine_refresh_role(struct engine *engine, uint64_t cookie, struct error *err)

@@ -61,6 +61,7 @@ static CURLcode set_texts(CURL *handle, const struct address *address,
 		{ CURLOPT_CAINFO, address->ca_file },
 		{ CURLOPT_SSLCERT, address->cert_file },
 		{ CURLOPT_SSLKEY, address->key_file },
+		{ CURLOPT_POSTFIELDS, exchange->body },
 		{ CURLOPT_CUSTOMREQUEST, exchange->removal ? "DELETE" : NULL },
 		{ CURLOPT_USERAGENT, "ci-janitor/" CI_JANITOR_VERSION },
 		/* No http_proxy from the environment. */
@@ -103,6 +104,18 @@ static CURLcode set_numbers(CURL *handle, const struct http_exchange *exchange,
 	return allow_http_only(handle);
 }
 
+/* libcurl takes the list for good; one serves all. */
+static CURLcode set_content_type(CURL *handle, const struct http_exchange *exchange)
+{
+	static struct curl_slist *json;
+
+	if (!exchange->body)
+		return CURLE_OK;
+	if (!json)
+		json = sym_curl_slist_append(NULL, "Content-Type: application/json");
+	return json ? sym_curl_easy_setopt(handle, CURLOPT_HTTPHEADER, json) : CURLE_OUT_OF_MEMORY;
+}
+
 static CURLcode set_callbacks(CURL *handle, struct http_exchange *exchange)
 {
 	CURLcode code = sym_curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
@@ -129,6 +142,8 @@ CURL *http_handle_new(const struct address *address, struct http_exchange *excha
 
 	if (code == CURLE_OK)
 		code = set_numbers(handle, exchange, connect_timeout_ms);
+	if (code == CURLE_OK)
+		code = set_content_type(handle, exchange);
 	if (code == CURLE_OK)
 		code = set_callbacks(handle, exchange);
 	if (code == CURLE_OK)

@@ -16,6 +16,7 @@ struct http;
 /* One exchange, owned by the caller; it must stay in place while it is under way. */
 struct http_exchange {
 	bool removal;	    /* DELETE instead of GET */
+	const char *body;   /* JSON to POST, the caller's; NULL: none */
 	const char *path;   /* "/v1.41/networks": percent-escaped, the caller's */
 	bool fresh;	    /* over a connection made for it */
 	int64_t timeout_ms; /* from http_start to the last byte */

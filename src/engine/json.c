@@ -13,6 +13,7 @@ LIBRARY_FUNCTION(json_array);
 LIBRARY_FUNCTION(json_string);
 LIBRARY_FUNCTION(json_array_append_new);
 LIBRARY_FUNCTION(json_object_get);
+LIBRARY_FUNCTION(json_object_set_new);
 LIBRARY_FUNCTION(json_object_iter);
 LIBRARY_FUNCTION(json_object_iter_next);
 LIBRARY_FUNCTION(json_object_iter_key);
@@ -32,6 +33,7 @@ static const struct library_symbol symbols[] = {
 	LIBRARY_SYMBOL(json_string),
 	LIBRARY_SYMBOL(json_array_append_new),
 	LIBRARY_SYMBOL(json_object_get),
+	LIBRARY_SYMBOL(json_object_set_new),
 	LIBRARY_SYMBOL(json_object_iter),
 	LIBRARY_SYMBOL(json_object_iter_next),
 	LIBRARY_SYMBOL(json_object_iter_key),
@@ -111,6 +113,23 @@ char *json_list_filter(const struct list_filter *filter)
 		return NULL;
 	}
 	document = sym_json_pack("{s:o*,s:o*}", "label", labels, "name", names);
+	return document ? sym_json_dumps(document, JSON_COMPACT) : NULL;
+}
+
+/* The engine wants at least a byte of data. */
+char *json_config(const struct resource *config, bool born)
+{
+	CLEANUP_JSON json_t *document = NULL;
+	json_t *labels = sym_json_pack("{}");
+
+	for (size_t i = 0; labels && i < config->label_count; i++)
+		if (sym_json_object_set_new(labels, config->labels[i].key,
+					    sym_json_string(config->labels[i].value))) {
+			json_release(&labels);
+			return NULL;
+		}
+	document = sym_json_pack("{s:s,s:o,s:s*}", "Name", config->name, "Labels", labels, "Data",
+				 born ? "LQ==" : NULL);
 	return document ? sym_json_dumps(document, JSON_COMPACT) : NULL;
 }
 

@@ -18,6 +18,7 @@ extern LIBRARY_FUNCTION(json_array);
 extern LIBRARY_FUNCTION(json_string);
 extern LIBRARY_FUNCTION(json_array_append_new);
 extern LIBRARY_FUNCTION(json_object_get);
+extern LIBRARY_FUNCTION(json_object_set_new);
 extern LIBRARY_FUNCTION(json_object_iter);
 extern LIBRARY_FUNCTION(json_object_iter_next);
 extern LIBRARY_FUNCTION(json_object_iter_key);
@@ -43,6 +44,10 @@ const char *json_plain_text(const json_t *value);
 /* {"label":["key=value"],"name":["a","b"]} for a query, malloced; NULL when the texts are not valid
  * UTF-8. */
 char *json_list_filter(const struct list_filter *filter);
+
+/* The body that makes the config from its name and labels, or (not born) changes its labels;
+ * malloced; NULL when the texts are not valid UTF-8. */
+char *json_config(const struct resource *config, bool born);
 
 /* Copies the "message" of the engine's error body; false when there is none. */
 bool json_error_message(const char *bytes, size_t length, char *ret, size_t size);

@@ -114,10 +114,15 @@ static void describe_transport(const struct reply *reply, const char *address, c
 	}
 }
 
+bool request_type_writes(enum request_type type)
+{
+	return type == REQUEST_REMOVE || type == REQUEST_CREATE || type == REQUEST_UPDATE;
+}
+
 static enum engine_outcome classify_transport(const struct reply *reply, enum request_type type,
 					      enum error_kind *ret_kind)
 {
-	bool maybe_done = type == REQUEST_REMOVE && reply->sent;
+	bool maybe_done = request_type_writes(type) && reply->sent;
 
 	*ret_kind = ERROR_UNREACHABLE;
 	if (reply->transport == TRANSPORT_NO_CONNECT &&
@@ -161,7 +166,7 @@ static bool take_message(const struct reply *reply, char *ret, size_t size)
 
 static bool is_success(const struct reply *reply, enum request_type type)
 {
-	if (type == REQUEST_REMOVE)
+	if (request_type_writes(type))
 		return reply->status >= 200 && reply->status < 300;
 	return reply->status == 200;
 }
@@ -180,7 +185,7 @@ static enum engine_outcome classify_status(const struct reply *reply, enum reque
 		if (rules[i].status != reply->status ||
 		    (rules[i].phrase && !strcasestr(message, rules[i].phrase)))
 			continue;
-		if (rules[i].outcome == ENGINE_NO_ANSWER && type != REQUEST_REMOVE)
+		if (rules[i].outcome == ENGINE_NO_ANSWER && !request_type_writes(type))
 			return ENGINE_NOT_NOW;
 		return rules[i].outcome;
 	}
@@ -205,7 +210,7 @@ enum engine_outcome reply_classify(const struct reply *reply, enum request_type 
 		return ENGINE_DONE;
 	if (!take_message(reply, message, sizeof(message)))
 		message[0] = '\0';
-	if (type == REQUEST_REMOVE && says_gone(reply, message))
+	if ((type == REQUEST_REMOVE || type == REQUEST_UPDATE) && says_gone(reply, message))
 		return ENGINE_ALREADY_GONE;
 	(void)error_set(err, ERROR_ENGINE, "unable to %s: %s%sHTTP %ld%s", action, message,
 			*message ? " (" : "", reply->status, *message ? ")" : "");

@@ -40,7 +40,10 @@ struct reply {
 	struct text body;
 };
 
-enum request_type { REQUEST_LIST, REQUEST_REMOVE, REQUEST_ROLE };
+enum request_type { REQUEST_LIST, REQUEST_REMOVE, REQUEST_CREATE, REQUEST_UPDATE, REQUEST_ROLE };
+
+/* Does it change something, so that without an answer it may still be carried out? */
+bool request_type_writes(enum request_type type);
 
 void reply_release(struct reply *reply);
 

@@ -1,5 +1,6 @@
 #include "request_internal.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -44,6 +45,7 @@ void request_free(struct request *request)
 		return;
 	free(request->action);
 	free(request->path);
+	free(request->body);
 	reply_release(&request->exchange.reply);
 	resource_list_release(&request->answer.list);
 	free(request);
@@ -112,6 +114,47 @@ struct request *request_remove_new(const struct resource *resource, const char *
 				     resource->name ? resource->name : resource->id),
 			   xasprintf("/v%s/%s/%s%s", api_version, endpoint->collection, id,
 				     endpoint->remove_query));
+}
+
+/* Takes the path and the body over. */
+static struct request *write_new(enum request_type type, const struct resource *config, char *path,
+				 char *body, struct error *err)
+{
+	const char *verb = type == REQUEST_CREATE ? "create" : "update";
+	struct request *request;
+
+	if (!body) {
+		free(path);
+		(void)error_set(err, ERROR_BUG, "unable to %s config: not valid UTF-8", verb);
+		return NULL;
+	}
+	request = request_new(type, config->kind, xasprintf("%s config %.100s", verb, config->name),
+			      path);
+	request->body = body;
+	request->exchange.body = body;
+	return request;
+}
+
+struct request *request_create_new(const struct resource *config, const char *api_version,
+				   struct error *err)
+{
+	return write_new(REQUEST_CREATE, config, xasprintf("/v%s/configs/create", api_version),
+			 json_config(config, true), err);
+}
+
+struct request *request_update_new(const struct resource *config, const char *api_version,
+				   struct error *err)
+{
+	CLEANUP_FREE char *id = is_removable(config) ? http_escape(config->id) : NULL;
+
+	if (!id) {
+		(void)error_set(err, ERROR_BUG, "unable to update a config: it has no id");
+		return NULL;
+	}
+	return write_new(REQUEST_UPDATE, config,
+			 xasprintf("/v%s/configs/%s/update?version=%" PRIu64, api_version, id,
+				   config->version),
+			 json_config(config, false), err);
 }
 
 struct request *request_role_new(void)

@@ -11,6 +11,7 @@ struct request {
 	enum resource_kind kind;
 	char *action; /* "remove volume shop_data", for errors */
 	char *path;
+	char *body;	 /* NULL: none */
 	bool wants_info; /* REQUEST_ROLE: the ping is done, /info is next or under way */
 	bool confirms;	 /* REQUEST_ROLE: "no swarm" was said once already */
 	int64_t started_ms;
@@ -23,6 +24,10 @@ struct request {
 struct request *request_list_new(enum resource_kind kind, const struct list_filter *filter,
 				 const char *api_version, struct error *err);
 struct request *request_remove_new(const struct resource *resource, const char *api_version,
+				   struct error *err);
+struct request *request_create_new(const struct resource *config, const char *api_version,
+				   struct error *err);
+struct request *request_update_new(const struct resource *config, const char *api_version,
 				   struct error *err);
 struct request *request_role_new(void) __attribute__((returns_nonnull));
 void request_free(struct request *request);

@@ -117,6 +117,15 @@ static void take_task(const json_t *entry, const json_t *spec, struct resource *
 	take_labels(sym_json_object_get(container, "Labels"), resource);
 }
 
+static uint64_t version_of(const json_t *entry)
+{
+	const json_t *index = sym_json_object_get(sym_json_object_get(entry, "Version"), "Index");
+
+	return json_is_integer(index) && sym_json_integer_value(index) > 0
+		       ? (uint64_t)sym_json_integer_value(index)
+		       : 0;
+}
+
 static int take_entry(const json_t *entry, struct resource *resource, size_t index,
 		      struct error *err)
 {
@@ -137,6 +146,7 @@ static int take_entry(const json_t *entry, struct resource *resource, size_t ind
 	if (layout->name)
 		resource->name = needed_text(spec, layout->name, resource);
 	resource->created = member_text(entry, layout->created, resource);
+	resource->version = version_of(entry);
 	if (layout->driver)
 		resource->driver = needed_text(entry, layout->driver, resource);
 	if (resource->kind == RESOURCE_TASK)

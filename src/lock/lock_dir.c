@@ -194,7 +194,9 @@ int lock_dir_walk(const struct lock_dir *dir,
 		if (!entry)
 			break;
 		if (!app_hash_from_lockfile_name(entry->d_name, &hash)) {
-			ignored += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+			ignored += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
+				   strncmp(entry->d_name, LOCK_DIR_OWN_FILE,
+					   strlen(LOCK_DIR_OWN_FILE)) != 0;
 			result = function(entry, NULL, data);
 		} else {
 			result = function(entry, &hash, data);

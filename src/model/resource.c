@@ -48,6 +48,7 @@ void resource_copy(const struct resource *from, struct resource *ret)
 		.driver = copy_text(from->driver),
 		.state = copy_text(from->state),
 		.service_id = copy_text(from->service_id),
+		.version = from->version,
 		.malformed = from->malformed,
 	};
 	for (size_t i = 0; i < from->label_count; i++)

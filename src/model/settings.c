@@ -19,6 +19,7 @@ void settings_init(struct settings *settings)
 
 	*settings = (struct settings){
 		.lock_dir = xstrdup("/run/lock"),
+		.cluster_term_ms = 60000,
 		.connect_timeout_ms = 2000,
 		.read_timeout_ms = 10000,
 		.write_timeout_ms = 30000,

@@ -32,9 +32,7 @@ static void fenced(struct job *job, uint32_t number)
 		job->not_before = clock_now_ms() + FENCE_POLL_MS;
 		return;
 	}
-	job->state = JOB_LISTING;
-	job->wants_after = number;
-	job->not_before = 0;
+	claim_or_list(job, number);
 }
 
 /* Members of the run's cgroup before this pass, 0: proven empty; -1: not to be known, with the

@@ -50,11 +50,10 @@ void job_init(struct reaper *reaper, struct job *job, struct reap_target *target
 	};
 	(void)snprintf(job->result.app, sizeof(job->result.app), "%s", target->app);
 	job->clean_listings_needed = job->settle ? 2 : 1;
+	claim_init(reaper, job);
 	if (target->no_fence || target->created || reaper->options->dry_run ||
-	    !target->record.known) {
-		job->state = JOB_LISTING;
-		job->wants_after = reaper->look.number;
-	}
+	    !target->record.known)
+		claim_or_list(job, reaper->look.number);
 }
 
 void job_release(struct job *job)
@@ -67,8 +66,10 @@ void job_release(struct job *job)
 	app_result_release(&job->result);
 }
 
-static void count_result(struct sweep_result *total, const struct app_result *result)
+static void count_result(struct sweep_result *total, const struct app_result *result, bool busy)
 {
+	total->live += busy;
+	total->leased += busy;
 	for (size_t i = 0; i < result->action_count; i++)
 		if (result->actions[i].outcome == ACTION_REMOVED ||
 		    result->actions[i].outcome == ACTION_ALREADY_GONE)
@@ -89,17 +90,32 @@ static bool anything_was_done(const struct job *job)
 
 /* The lockfile goes only with what is verified gone. A lockfile that this very call made, for an
  * app of which nothing was seen, is no to-do entry either. */
-static void give_up_lock(struct reaper *reaper, struct job *job)
+bool job_forgets(const struct reaper *reaper, const struct job *job, const struct error *err)
 {
-	struct reap_target *target = job->target;
+	const struct reap_target *target = job->target;
 	bool nothing = target->created && !anything_was_done(job);
 	bool not_begun = target->orphan && target->record.phase == RUN_PHASE_ORPHAN;
+
+	if (target->lease_use != LEASE_USE_REAP)
+		return target->lease_use == LEASE_USE_RELEASE;
+	if (target->for_run)
+		return err && nothing;
+	if (reaper->options->dry_run)
+		return target->created;
+	return !err || nothing || not_begun || job->spared;
+}
+
+static void give_up_lock(struct reaper *reaper, struct job *job, const struct error *end)
+{
+	struct reap_target *target = job->target;
 	struct error err = { .kind = ERROR_NONE };
 
 	if (target->for_run)
 		return;
-	if (job->result.outcome != APP_REAPED && !(target->created && reaper->options->dry_run) &&
-	    !nothing && !not_begun && !job->spared) {
+	/* With a lease that could not be released, the lockfile stays as well: what is left of both
+	 * would be a dead run to others. */
+	if (!job_forgets(reaper, job, end) ||
+	    (job->claimed && job->lease.status == LEASE_STATUS_HELD)) {
 		app_lock_release(&target->lock);
 		return;
 	}
@@ -115,7 +131,7 @@ static void remove_scratch(const struct reaper *reaper, const struct job *job,
 {
 	struct error err = { .kind = ERROR_NONE };
 
-	if (result->outcome != APP_REAPED ||
+	if (result->outcome != APP_REAPED || job->target->lease_use != LEASE_USE_REAP ||
 	    scratch_remove(reaper->options->settings->scratch_dir, reaper->dir->trust,
 			   &job->target->lock.hash, job->deadline, &result->scratch, &err) == 0)
 		return;
@@ -147,7 +163,7 @@ static void explain_rest(struct job *job, const struct error *err)
 static enum app_outcome outcome_of(const struct reaper *reaper, const struct job *job,
 				   const struct error *err)
 {
-	if (job->spared)
+	if (job->spared || job->busy)
 		return APP_LIVE;
 	if (err)
 		return APP_LEFT;
@@ -167,6 +183,9 @@ void job_end(struct reaper *reaper, struct job *job, const struct error *err)
 	struct app_result *result = &job->result;
 
 	hook_abort(reaper, job);
+	job->busy |= job->state == JOB_CLAIM && job->lease.status == LEASE_STATUS_BUSY;
+	if (claim_release_first(reaper, job, err))
+		return;
 	if (job->target->search) {
 		finish_search(reaper, job, err);
 		return;
@@ -179,11 +198,11 @@ void job_end(struct reaper *reaper, struct job *job, const struct error *err)
 	remove_scratch(reaper, job, result);
 	result->matched_nothing = !err && result->action_count == 0;
 	result->took_ms = clock_now_ms() - job->began_at;
-	give_up_lock(reaper, job);
-	count_result(reaper->result, result);
+	give_up_lock(reaper, job, job->result.outcome == APP_LEFT ? &result->error : err);
+	count_result(reaper->result, result, job->busy);
 	job->state = JOB_DONE;
 	reaper->unfinished--;
-	if (reaper->options->on_result)
+	if (reaper->options->on_result && !job->silent)
 		reaper->options->on_result(reaper->options->on_result_data, result);
 }
 

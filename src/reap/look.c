@@ -164,8 +164,12 @@ static void ask_step(struct reaper *reaper)
 		ask_configs(reaper);
 		break;
 	case STEP_TASKS:
-		if (has_swarm(reaper))
-			ask(reaper, RESOURCE_TASK, NULL);
+		if (!has_swarm(reaper))
+			break;
+		ask(reaper, RESOURCE_TASK, NULL);
+		/* As with lockfiles: whoever has made a listed object has a lease by now. */
+		if (world && reaper->options->lease)
+			ask(reaper, RESOURCE_CONFIG, &(struct list_filter){ .key = LEASE_LABEL });
 		break;
 	case STEP_END:
 		break;

@@ -28,6 +28,7 @@ static void fill_owner(const struct reaper *reaper, const struct job *job, struc
 	(void)snprintf(owner->app, sizeof(owner->app), "%s", job->result.app);
 	add_stacks(owner, &target->record, reaper->options->settings);
 	owner_add_stack(owner, target->extra_stack);
+	owner_add_stack(owner, target->inherited_stack);
 }
 
 static void add_jobs(struct reaper *reaper, struct owner_list *owners)
@@ -105,6 +106,22 @@ static void add_deleted(struct other_locks *others, const struct deleted_lock_li
 	}
 }
 
+/* Other hosts' runs have no lockfile here. */
+static void add_leased(struct other_locks *others, const struct resource *config)
+{
+	struct owner *owner;
+	struct lease lease;
+
+	if (!lease_read(config, &lease) || lease.state == LEASE_RELEASED ||
+	    is_of_job(others, &lease.hash))
+		return;
+	owner = owner_list_append(others->owners);
+	owner->hash = lease.hash;
+	(void)snprintf(owner->app, sizeof(owner->app), "%s", lease.by.app);
+	owner_add_stack(owner, lease.by.stack);
+	add_stacks(owner, &(struct record){ .known = false }, others->reaper->options->settings);
+}
+
 static int find_deleted(struct other_locks *others, const struct look *look, struct error *err)
 {
 	CLEANUP(deleted_locks_release) struct deleted_lock_list list = { 0 };
@@ -135,6 +152,8 @@ int plan_owners(struct reaper *reaper, const struct look *look, struct owner_lis
 	    lock_dir_each(reaper->dir, add_other, &others, err) < 0 ||
 	    find_deleted(&others, look, err) < 0)
 		return -1;
+	for (size_t i = 0; reaper->options->lease && i < look->found.count; i++)
+		add_leased(&others, &look->found.items[i]);
 	for (size_t i = 0; i < look->found.count; i++)
 		owner_list_add_stated(ret, &look->found.items[i], reaper->options->settings);
 	owner_list_sort(ret);

@@ -5,6 +5,8 @@
  *	          v    |                                                  v             |
  *	        HOOK (before)                                          HOOK (after) ----+
  *
+ * With leases, CLAIM comes before the first LISTING, and RELEASE before DONE.
+ *
  * A job is done when a listing that began after its last removal shows nothing of its app. */
 #ifndef REAP_REAP_INTERNAL_H
 #define REAP_REAP_INTERNAL_H
@@ -12,16 +14,19 @@
 #include "base/text.h"
 #include "kernel/child.h"
 #include "lock/deleted_lock.h"
+#include "reap/lease_client.h"
 #include "reap/ownership.h"
 #include "reap/sweep.h"
 
 enum job_state {
 	JOB_FENCE,    /* processes of the dead run are being killed */
+	JOB_CLAIM,    /* with [lock] cluster: its lease is being taken */
 	JOB_LISTING,  /* waits for a complete listing that is numbered above `wants_after` */
 	JOB_READY,    /* knows what to remove, waits for its turn */
 	JOB_REMOVING, /* removals of `stage` are under way */
 	JOB_HOOK,     /* a hook is running, or waits for its turn */
 	JOB_BARRIER,  /* waits until no task of the app can start a container any more */
+	JOB_RELEASE,  /* all is done, and the lease is being released */
 	JOB_DONE,
 };
 
@@ -89,6 +94,13 @@ struct job {
 	bool settle; /* removals of a janitor that died may still be under way */
 	int clean_listings_needed;
 	struct error last_error;
+	struct lease_client lease;
+	bool claims;	    /* it needs one */
+	bool claimed;	    /* and has it */
+	bool busy;	    /* it is another's */
+	bool silent;	    /* there is nothing to report */
+	bool has_end_error; /* in RELEASE: how the job ends */
+	struct error end_error;
 };
 
 enum look_scope { LOOK_BARRIER, LOOK_WORLD };
@@ -128,12 +140,16 @@ struct reaper {
 	size_t unfinished;
 	int64_t deadline;
 	struct look look;
+	bool ending;			  /* nothing is waited for any more */
+	struct sightings *sightings;	  /* of leases; NULL: not read yet */
 	bool wants_thorough;		  /* ... listings from now on */
 	struct deleted_lock_list deleted; /* as last seen by the sweep */
 };
 
 #define SETTLED_UNKNOWN INT64_MAX
 #define COOKIE_LOOK UINT32_MAX
+#define COOKIE_NOBODY (UINT32_MAX - 1) /* whose answers nobody waits for */
+#define COOKIE_CLAIM UINT32_MAX	       /* in the place of a job's item */
 
 /* A look for orphans without their locks. */
 struct orphan_search {
@@ -147,6 +163,13 @@ void reaper_init(struct reaper *reaper, const struct lock_dir *dir,
 		 const struct sweep_options *options, struct sweep_result *result);
 void reap_batch(struct reaper *reaper, struct reap_target *targets, size_t count);
 bool sweep_is_told(const struct reaper *reaper);
+/* reap_batch of those that are not live after all, by a lock on a deleted lockfile. */
+void sweep_reap_dead(struct reaper *reaper, struct reap_target *targets, size_t count);
+
+/* connect.c */
+/* Connects unless that was tried before; false: connect_error, or told to stop. */
+bool sweep_connect(struct reaper *reaper);
+void connect_if_needed(struct reaper *reaper);
 
 /* orphan_search.c */
 int orphan_search_run(struct reaper *reaper, struct orphan_search *search);
@@ -165,6 +188,8 @@ void job_init(struct reaper *reaper, struct job *job, struct reap_target *target
 void job_release(struct job *job);
 /* The job's work is over, but for the hook; err NULL: reaped (or planned). */
 void job_finish(struct reaper *reaper, struct job *job, const struct error *err);
+/* Will nothing say any more that there is something to do? err: how the job ends. */
+bool job_forgets(const struct reaper *reaper, const struct job *job, const struct error *err);
 /* Ends the job: gives the lock up as its target says. */
 void job_end(struct reaper *reaper, struct job *job, const struct error *err);
 void job_add_service(struct word_list *services, const char *service_id);
@@ -186,6 +211,16 @@ int probe_deleted(struct reaper *reaper, struct error *err);
 /* Gives up the locks of targets that such a holder makes live. Returns how many targets are left.
  */
 size_t probe_drop_live(struct reaper *reaper, struct reap_target *targets, size_t count);
+
+/* claim.c: the jobs' leases ([lock] cluster) */
+void claim_init(struct reaper *reaper, struct job *job);
+/* Where a job goes when it is ready to list: LISTING, or CLAIM before it. */
+void claim_or_list(struct job *job, uint32_t number);
+/* Sends what is due, and ends the jobs that have none or have it no more. */
+void claim_step(struct reaper *reaper);
+void claim_answer(struct reaper *reaper, struct job *job, const struct engine_answer *answer);
+/* True: the lease has to be released before the job can end so, and is. */
+bool claim_release_first(struct reaper *reaper, struct job *job, const struct error *err);
 
 /* hook.c */
 bool hook_is_configured(const struct reaper *reaper, enum hook_kind kind);

@@ -9,7 +9,9 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "lease_search_internal.h"
 #include "reap_internal.h"
+#include "sightings_internal.h"
 
 #define SLOW_AFTER_MS 2000 /* an app that takes longer gives its place to the next one */
 #define RESERVED_DESCRIPTORS 64
@@ -56,48 +58,12 @@ static void finish_late(struct reaper *reaper)
 				   (job->state != JOB_READY || job->slot_since))))
 			continue;
 		late_error(job, all_over ? "the time of the sweep" : "the app's time", &err);
-		if (all_over)
+		reaper->ending |= all_over;
+		if (all_over || job->state == JOB_RELEASE)
 			job_end(reaper, job, &err);
 		else
 			job_finish(reaper, job, &err);
 	}
-}
-
-/* Connecting blocks the loop, and so has to keep its deadlines. */
-static int64_t connect_timeout(const struct reaper *reaper)
-{
-	int left = clock_left(reaper->deadline);
-
-	if (left < 0 || left > reaper->options->app_timeout_ms)
-		return reaper->options->app_timeout_ms;
-	return left ? left : 1;
-}
-
-static void connect_if_needed(struct reaper *reaper)
-{
-	struct error err = { .kind = ERROR_NONE };
-	bool needed = false;
-
-	if (reaper->connected)
-		return;
-	for (size_t i = 0; i < reaper->job_count; i++)
-		needed |= reaper->jobs[i].state == JOB_LISTING;
-	if (!needed)
-		return;
-	if (reaper->connect_error.kind == ERROR_NONE) {
-		reaper->connected =
-			reaper->options->connect(reaper->options->connect_data,
-						 connect_timeout(reaper), &reaper->port, &err) == 0;
-		/* Told to stop is not unreachable. */
-		if (!reaper->connected && sweep_is_told(reaper))
-			return;
-		reaper->connect_error = err;
-	}
-	if (reaper->connected)
-		return;
-	for (size_t i = 0; i < reaper->job_count; i++)
-		if (reaper->jobs[i].state == JOB_LISTING)
-			job_finish(reaper, &reaper->jobs[i], &reaper->connect_error);
 }
 
 /* Apps wait for a place so that one is worked off after the other. Those that are slow or wait at
@@ -133,7 +99,9 @@ static void take_answer(struct reaper *reaper, struct engine_answer *answer)
 	if (number == COOKIE_LOOK) {
 		look_answer(reaper, answer);
 	} else {
-		if (job < reaper->job_count && item < reaper->jobs[job].item_count)
+		if (job < reaper->job_count && item == COOKIE_CLAIM)
+			claim_answer(reaper, &reaper->jobs[job], answer);
+		else if (job < reaper->job_count && item < reaper->jobs[job].item_count)
 			remove_answer(reaper, &reaper->jobs[job], &reaper->jobs[job].items[item],
 				      answer);
 		resource_list_release(&answer->list);
@@ -163,7 +131,7 @@ static void reaper_run(struct reaper *reaper)
 		struct error err = { .kind = ERROR_NONE };
 
 		if (sweep_is_told(reaper)) {
-			reaper->result->interrupted = true;
+			reaper->result->interrupted = reaper->ending = true;
 			(void)error_set(&err, ERROR_TIMEOUT, "told to stop");
 			finish_all(reaper, &err);
 			break;
@@ -171,12 +139,15 @@ static void reaper_run(struct reaper *reaper)
 		finish_late(reaper);
 		fence_step(reaper);
 		connect_if_needed(reaper);
+		claim_step(reaper);
 		if (reaper->connected)
 			look_start_if_wanted(reaper);
 		start_ready(reaper);
 		hook_step(reaper);
-		if (reaper->unfinished && wait_for_answers(reaper, &err) < 0)
+		if (reaper->unfinished && wait_for_answers(reaper, &err) < 0) {
+			reaper->ending = true;
 			finish_all(reaper, &err);
+		}
 	}
 }
 
@@ -222,6 +193,13 @@ void reaper_init(struct reaper *reaper, const struct lock_dir *dir,
 	result->dry_run = options->dry_run;
 }
 
+static void reaper_release(struct reaper *reaper)
+{
+	if (reaper->sightings)
+		sightings_release(reaper->sightings);
+	free(reaper->sightings);
+}
+
 void reap_targets(const struct lock_dir *dir, struct reap_target *targets, size_t count,
 		  const struct sweep_options *options, struct sweep_result *result)
 {
@@ -230,6 +208,7 @@ void reap_targets(const struct lock_dir *dir, struct reap_target *targets, size_
 
 	reaper_init(&reaper, dir, options, result);
 	reap_batch(&reaper, targets, count);
+	reaper_release(&reaper);
 	result->locks += count;
 	result->took_ms = clock_now_ms() - began;
 }
@@ -282,7 +261,7 @@ static size_t batch_size(void)
 
 /* A lockfile of which nobody has the lock is no proof when an older one was deleted under a holder
  * that still lives. */
-static void reap_dead(struct reaper *reaper, struct reap_target *targets, size_t count)
+void sweep_reap_dead(struct reaper *reaper, struct reap_target *targets, size_t count)
 {
 	struct error err = { .kind = ERROR_NONE };
 
@@ -315,7 +294,7 @@ static void probe_all(struct reaper *reaper, const struct hashes *hashes,
 		if (batch < size && i + 1 < hashes->count)
 			continue;
 		if (batch)
-			reap_dead(reaper, targets, batch);
+			sweep_reap_dead(reaper, targets, batch);
 		idle &= !batch;
 		batch = 0;
 	}
@@ -340,6 +319,7 @@ int reap_sweep(const struct lock_dir *dir, const struct sweep_options *options,
 	       struct sweep_result *ret, struct error *err)
 {
 	CLEANUP_FREE struct reap_target *targets = NULL;
+	struct lease_search search = { 0 };
 	struct hashes hashes = { 0 };
 	int64_t began = clock_now_ms();
 	size_t size = batch_size();
@@ -352,10 +332,16 @@ int reap_sweep(const struct lock_dir *dir, const struct sweep_options *options,
 		return -1;
 	}
 	targets = xcalloc(size, sizeof(*targets));
+	if (options->lease && lease_search_look(&reaper, &search) < 0)
+		ret->lease_error = search.error;
 	probe_all(&reaper, &hashes, targets, size);
+	if (search.count && !ret->interrupted)
+		lease_search_reap(&reaper, &search, size);
+	lease_search_release(&search);
 	if (options->orphans && !ret->interrupted)
 		sweep_orphans(&reaper, size);
 	deleted_locks_release(&reaper.deleted);
+	reaper_release(&reaper);
 	free(hashes.items);
 	ret->took_ms = clock_now_ms() - began;
 	return 0;
@@ -365,10 +351,12 @@ int sweep_exit_status(const struct sweep_result *result)
 {
 	if (result->engine_unreachable)
 		return error_exit_status(ERROR_UNREACHABLE);
-	if (result->orphan_error.kind == ERROR_UNREACHABLE)
+	if (result->orphan_error.kind == ERROR_UNREACHABLE ||
+	    result->lease_error.kind == ERROR_UNREACHABLE)
 		return error_exit_status(ERROR_UNREACHABLE);
 	return result->left || result->unusable || result->interrupted ||
-			       result->orphan_error.kind != ERROR_NONE
+			       result->orphan_error.kind != ERROR_NONE ||
+			       result->lease_error.kind != ERROR_NONE
 		       ? 1
 		       : 0;
 }

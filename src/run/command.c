@@ -93,6 +93,10 @@ void command_enter(struct run *run)
 	struct error err = { .kind = ERROR_NONE };
 	CLEANUP_CLOSE int mount_fd = -1;
 
+	if (!lease_keep(run)) {
+		run_leave(run, RUN_STATUS_LEASE, false);
+		return;
+	}
 	if (options->scratch_dir &&
 	    scratch_create(options->scratch_dir, options->trust, &run->hash, run->record.run_id,
 			   options->scratch_links, &run->scratch, &err) < 0) {
@@ -162,6 +166,7 @@ void command_pass_on(struct run *run)
 void command_stop(struct run *run, enum run_event event)
 {
 	bool deadline = event == RUN_EVENT_DEADLINE;
+	bool lease = event == RUN_EVENT_LEASE_LATE || event == RUN_EVENT_LEASE_OVER;
 
 	if (run->options->hold) {
 		hold_stop(run, event);
@@ -172,11 +177,18 @@ void command_stop(struct run *run, enum run_event event)
 	run_note_told(run, event);
 	run_set_phase(run, RUN_PHASE_STOPPING);
 	run->deadline = CLOCK_NEVER;
+	if (lease) {
+		lease_say(run);
+		if (event == RUN_EVENT_LEASE_OVER) {
+			command_kill(run);
+			return;
+		}
+	}
 	run->limit = clock_deadline(run->options->kill_grace_ms);
-	if (!deadline && events_from_terminal(run))
+	if (!deadline && !lease && events_from_terminal(run))
 		members_signal_beyond_terminal(run, (int)run->signal.ssi_signo);
 	else
-		members_signal(run, deadline ? SIGTERM : (int)run->signal.ssi_signo);
+		members_signal(run, deadline || lease ? SIGTERM : (int)run->signal.ssi_signo);
 }
 
 void command_kill(struct run *run)

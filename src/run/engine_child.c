@@ -9,11 +9,18 @@
 int engine_child_start(struct run *run, const char *mode, struct error *err)
 {
 	const struct run_options *options = run->options;
+	const struct run_engine_work work = {
+		.mode = mode,
+		.lock_fd = run->lock.fd,
+		.created = run->created,
+		.record = &run->record,
+		.wait_limit = options->if_held == IF_HELD_WAIT ? run->waiting.run_limit : 0,
+		.janitor_limit = clock_deadline(options->janitor_wait_ms),
+	};
 	struct child_setup setup = CHILD_SETUP_INIT;
 	bool exec_failed;
 
-	setup.argv =
-		options->engine_argv(options->engine_argv_data, mode, run->lock.fd, run->created);
+	setup.argv = options->engine_argv(options->engine_argv_data, &work);
 	setup.exec_path = "/proc/self/exe";
 	setup.signals = &run->before;
 	setup.restore_capabilities = true;
@@ -21,7 +28,7 @@ int engine_child_start(struct run *run, const char *mode, struct error *err)
 	 * under the lock. */
 	setup.new_session = true;
 	setup.inherit_fd = run->lock.fd;
-	setup.stdout_fd = STDERR_FILENO;
+	setup.stdout_fd = run->lease.child_fd >= 0 ? run->lease.child_fd : STDERR_FILENO;
 	return child_spawn(&setup, &run->child, &exec_failed, err);
 }
 
@@ -31,9 +38,10 @@ void fresh_enter(struct run *run)
 
 	run->phase = RUN_PHASE_FRESH_START;
 	run->limit = run->tick = CLOCK_NEVER;
-	if (!run->options->fresh)
+	if (!run->options->fresh && !run->options->lease_term_ms)
 		command_enter(run);
-	else if (engine_child_start(run, "fresh", &err) < 0)
+	else if (lease_open(run, &err) < 0 ||
+		 engine_child_start(run, run->options->fresh ? "fresh" : "claim", &err) < 0)
 		run_leave(run, run_log_error(&err), true);
 }
 
@@ -54,6 +62,18 @@ void fresh_kill(struct run *run)
 	run_leave(run, run->told, false);
 }
 
+/* The lock was free, and the lease isn't: the child has said whose it is. */
+static void leave_busy(struct run *run)
+{
+	bool skip = run->options->if_held == IF_HELD_SKIP;
+
+	if (skip)
+		log_info("skipped: %s is held on another host", run->options->app);
+	else
+		log_error("unable to lock %s: it is held on another host", run->options->app);
+	run_leave(run, skip ? 0 : run->options->conflict_status, true);
+}
+
 void fresh_judge(struct run *run)
 {
 	int status = WIFEXITED(run->child_status) ? WEXITSTATUS(run->child_status)
@@ -62,9 +82,12 @@ void fresh_judge(struct run *run)
 		run->options->hold ? "it is not held" : "the command was not started";
 
 	if (run->told) {
-		run_leave(run, run->told, run->child_status == 0);
+		run_leave(run, run->told,
+			  run->child_status == 0 || status == error_exit_status(ERROR_HELD));
 	} else if (run->child_status == 0) {
 		command_enter(run);
+	} else if (run->options->lease_term_ms && status == error_exit_status(ERROR_HELD)) {
+		leave_busy(run);
 	} else if (WIFSIGNALED(run->child_status)) {
 		log_error("unable to start %s clean: killed by signal %d; %s", run->options->app,
 			  WTERMSIG(run->child_status), consequence);

@@ -35,7 +35,12 @@ void events_drain_children(struct run *run)
 
 		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
 			return;
-		if (info.si_pid != run->child.pid)
+		if (info.si_pid == run->lease.keeper.pid) {
+			int status = 0;
+
+			if (child_wait(&run->lease.keeper, false, &status) == 1)
+				lease_keeper_ended(run, status);
+		} else if (info.si_pid != run->child.pid)
 			(void)waitpid(info.si_pid, NULL, WNOHANG);
 		else if (child_wait(&run->child, false, &run->child_status) == 1)
 			run->child_ended = true;
@@ -125,17 +130,23 @@ static void wait_for_something(struct run *run)
 		{ .fd = run->parent_fd, .events = POLLIN },
 		{ .fd = run->watch_fd, .events = POLLIN },
 		{ .fd = run->handover_fd, .events = POLLIN },
+		{ .fd = run->lease.news_fd, .events = POLLIN },
+		{ .fd = run->lease.timer_fd, .events = POLLIN },
 	};
 	int64_t first = run->deadline < run->limit ? run->deadline : run->limit;
 
 	if (run->tick < first)
 		first = run->tick;
+	if (run->lease.keeper_at < first)
+		first = run->lease.keeper_at;
 	if (poll(fds, ARRAY_SIZE(fds), clock_left(first)) <= 0)
 		return;
 	run->parent_gone = run->parent_gone || fds[2].revents;
 	run->lockfile_changed = fds[3].revents;
 	if (fds[4].revents)
 		hold_hear(run);
+	if (fds[5].revents)
+		lease_hear(run);
 }
 
 enum run_event events_next(struct run *run)
@@ -152,7 +163,7 @@ enum run_event events_next(struct run *run)
 			run->child_ended = false;
 			return RUN_EVENT_CHILD;
 		}
-		if (timer_event(run, &event))
+		if (lease_event(run, &event) || timer_event(run, &event))
 			return event;
 		if (run->lockfile_changed) {
 			run->lockfile_changed = false;

@@ -79,7 +79,9 @@ void hold_stop(struct run *run, enum run_event event)
 	if (run->handover_fd >= 0)
 		hold_hear(run);
 	run_note_told(run, event);
-	if (event == RUN_EVENT_DEADLINE) {
+	if (event == RUN_EVENT_LEASE_LATE || event == RUN_EVENT_LEASE_OVER) {
+		lease_say(run);
+	} else if (event == RUN_EVENT_DEADLINE) {
 		log_warning("the deadline of %s has passed", app);
 	} else if (run->signal.ssi_pid > 0) {
 		log_info("%s is released: signal %d from process %d", app,

@@ -122,7 +122,7 @@ static bool is_outside_group(const struct run *run, const struct member *member)
 
 static bool is_elsewhere(const struct run *run, const struct member *member)
 {
-	return is_outside_group(run, member) &&
+	return is_outside_group(run, member) && member->pid != run->lease.keeper.pid &&
 	       (member->session == run->child.pid ||
 		(run->only_our_children && member->parent == getpid()));
 }

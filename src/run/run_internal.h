@@ -21,6 +21,7 @@
  * and must then be told from a SIGTERM that somebody sent. */
 #define RUN_PARENT_SIGNAL SIGRTMAX
 #define RUN_STATUS_DEADLINE 142
+#define RUN_STATUS_LEASE 75 /* another host's by now, perhaps: try again */
 
 enum waiting_for { WAITING_UNDECIDED, WAITING_FOR_RUN, WAITING_FOR_JANITOR };
 
@@ -30,6 +31,17 @@ struct waiting {
 	int64_t janitor_limit; /* when waiting for this janitor ends */
 	int64_t decide_at; /* until then an unnamed holder may be a momentary one; 0: not asked */
 	int64_t report_at;
+};
+
+/* Times are CLOCK_BOOTTIME's, in milliseconds, unless said otherwise. */
+struct run_lease {
+	int news_fd, child_fd; /* pipe: what keeps the lease tells when it was renewed */
+	int timer_fd;
+	int64_t renewed_at; /* 0: never */
+	struct child keeper;
+	int64_t keeper_at; /* CLOCK_MONOTONIC: when to start it (again), or CLOCK_NEVER */
+	bool watched;	   /* by the timer, until the run is being killed for it */
+	bool late, lost;   /* lost: another has it */
 };
 
 struct run {
@@ -71,6 +83,9 @@ struct run {
 	int64_t limit;
 	int64_t tick;
 
+	struct run_lease lease;
+	bool keeping; /* for --keep-on-failure the lease is given up, no more */
+
 	int told;	      /* 128+N or 142 once the run was told to stop, else 0 */
 	int64_t kill_limit;   /* when killing gives up; 0: not begun */
 	int command_status;   /* CMD's, as an exit status */
@@ -96,6 +111,20 @@ void fresh_end(struct run *run);
 void fresh_kill(struct run *run);
 void fresh_judge(struct run *run);
 int engine_child_start(struct run *run, const char *mode, struct error *err);
+
+/* lease.c; nothing happens without [lock] cluster */
+int lease_open(struct run *run, struct error *err);
+void lease_close(struct run *run);
+/* Takes what those who keep the lease have told. */
+void lease_hear(struct run *run);
+/* The command is about to start: is the lease good, and from now on kept by a keeper? */
+bool lease_keep(struct run *run);
+/* The teardown's child keeps it from now on. */
+void lease_leave(struct run *run);
+void lease_keeper_ended(struct run *run, int status);
+/* Does what is due; true: and *ret follows from it. */
+bool lease_event(struct run *run, enum run_event *ret);
+void lease_say(const struct run *run);
 
 /* command.c */
 void command_enter(struct run *run);

@@ -29,7 +29,11 @@ void run_set_phase(struct run *run, enum run_phase phase)
 
 void run_note_told(struct run *run, enum run_event event)
 {
-	if (!run->told)
+	if (run->told)
+		return;
+	if (event == RUN_EVENT_LEASE_LATE || event == RUN_EVENT_LEASE_OVER)
+		run->told = RUN_STATUS_LEASE;
+	else
 		run->told = event == RUN_EVENT_DEADLINE ? RUN_STATUS_DEADLINE
 							: 128 + (int)run->signal.ssi_signo;
 }
@@ -189,6 +193,7 @@ static void release(struct run *run)
 	if (run->parent_fd >= 0)
 		(void)close(run->parent_fd);
 	free(run->scratch);
+	lease_close(run);
 	if (run->handover_fd >= 0)
 		(void)close(run->handover_fd);
 	if (run->asking_fd >= 0)
@@ -210,6 +215,11 @@ int supervisor_run(const struct run_options *options)
 		.dir = { .fd = -1 },
 		.lock = APP_LOCK_NONE,
 		.child = CHILD_NONE,
+		.lease = { .news_fd = -1,
+			   .child_fd = -1,
+			   .timer_fd = -1,
+			   .keeper = CHILD_NONE,
+			   .keeper_at = CLOCK_NEVER },
 		.deadline = CLOCK_NEVER,
 		.limit = CLOCK_NEVER,
 		.tick = 0, /* look at once */

@@ -49,13 +49,21 @@ static bool is_kept(const struct run *run)
 static void keep(struct run *run)
 {
 	int64_t seconds = run->options->keep_ms / 1000;
+	struct error err = { .kind = ERROR_NONE };
 	char until[32];
 
 	run->record.keep_until = clock_wall_seconds() + seconds;
 	run->record.keep_boot = clock_boot_seconds() + seconds;
 	log_warning("%s failed: what it made is kept until %s", run->options->app,
 		    clock_format(run->record.keep_until, until, sizeof(until)));
-	leave_to_sweep(run);
+	/* Another host would take a lease that nobody renews for a dead run's. */
+	run->keeping = true;
+	if (!run->options->lease_term_ms) {
+		leave_to_sweep(run);
+	} else if (engine_child_start(run, "release", &err) < 0) {
+		log_warning("%s", err.message);
+		leave_to_sweep(run);
+	}
 }
 
 /* Waits for the proof, not for the signal. */
@@ -91,6 +99,7 @@ void teardown_enter(struct run *run)
 	run_set_phase(run, RUN_PHASE_TEARDOWN);
 	run->deadline = run->tick = CLOCK_NEVER;
 	run->limit = clock_deadline(run->options->teardown_timeout_ms);
+	lease_leave(run);
 	if (kill_rest(run, &err) < 0) {
 		fail(run, err.message);
 		return;
@@ -123,6 +132,14 @@ void teardown_end(struct run *run)
 
 void teardown_judge(struct run *run)
 {
+	if (run->keeping) {
+		if (run->child_status != 0)
+			log_warning("unable to give up the lease of %s: when its term is over, "
+				    "another host may reap what is kept",
+				    run->options->app);
+		leave_to_sweep(run);
+		return;
+	}
 	/* The child has also removed the lockfile. */
 	if (run->child_status == 0)
 		give_up_lock(run);

@@ -75,6 +75,11 @@ static const struct {
 	{ "[lock]\ndir = run/lock\n",
 	  "x.conf:2: dir: \"run/lock\" is not an absolute path without blanks" },
 	{ "[lock]\ndir =\n", "x.conf:2: dir: \"\" is not an absolute path without blanks" },
+	{ "[lock]\ncluster = perhaps\n", "x.conf:2: cluster: \"perhaps\" is not yes or no" },
+	{ "[lock]\ncluster_term = 4999ms\n",
+	  "x.conf:2: cluster_term: \"4999ms\" is not a duration from 5s to 1h" },
+	{ "[lock]\ncluster_term = 1h1ms\n",
+	  "x.conf:2: cluster_term: \"1h1ms\" is not a duration from 5s to 1h" },
 	{ "[lock]\ngroup = two words\n",
 	  "x.conf:2: group: \"two words\" is not a group's name or number" },
 	{ "[engine]\nhost = ftp://x\n",
@@ -183,6 +188,7 @@ static void test_every_key_is_read(void)
 		parse(&settings,
 		      "; a comment\n"
 		      "[lock]\ndir = /run/ci\ntrusted_owners = ci 1001\ngroup = docker\n"
+		      "cluster = yes\ncluster_term = 5s\n"
 		      "[engine] # where\nhost = tcp://192.0.2.1:2376\nconnect_timeout = 250ms\n"
 		      "swarm = ignore\nread_timeout=1m30s\nwrite_timeout  =  90 ; seconds\n"
 		      "[app]\nlabels = one\t two\nprotect = prod-* shop\n"
@@ -201,6 +207,8 @@ static void test_every_key_is_read(void)
 	CHECK_TEXT(settings.lock_dir, "/run/ci");
 	check_words(&settings.trusted_owners, "ci 1001");
 	CHECK_TEXT(settings.lock_group, "docker");
+	CU_ASSERT_TRUE(settings.cluster);
+	CHECK_NUMBER(settings.cluster_term_ms, 5000);
 	CHECK_TEXT(settings.engine_host, "tcp://192.0.2.1:2376");
 	CHECK_NUMBER(settings.swarm, SWARM_USE_IGNORE);
 	CHECK_NUMBER(settings.connect_timeout_ms, 250);
@@ -262,6 +270,8 @@ static void check_same(const struct settings *a, const struct settings *b)
 	CHECK_TEXT(a->lock_dir, b->lock_dir);
 	CHECK_TEXT(a->lock_group, b->lock_group);
 	CHECK_TEXT(a->metrics, b->metrics);
+	CHECK_NUMBER(a->cluster, b->cluster);
+	CHECK_NUMBER(a->cluster_term_ms, b->cluster_term_ms);
 	CHECK_TEXT(a->engine_host, b->engine_host);
 	CHECK_TEXT(a->protect_label, b->protect_label);
 	CHECK_NUMBER(a->swarm, b->swarm);

@@ -1,0 +1,248 @@
+#include "reap/lease_client.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define BACKOFF_FIRST_MS 25
+#define BACKOFF_MAX_MS 1000
+
+void lease_client_init(struct lease_client *client, const struct app_hash *hash,
+		       const struct lease_holder *self, enum lease_state state, bool create)
+{
+	*client = (struct lease_client){
+		.wanted = { .hash = *hash, .state = state, .by = *self },
+		.step = create ? LEASE_STEP_CREATE : LEASE_STEP_LOOK,
+	};
+}
+
+static void go_on(struct lease_client *client, enum lease_step step)
+{
+	client->step = step;
+	client->not_before = 0;
+}
+
+/* Looks again, later each time. */
+static void retry(struct lease_client *client, enum lease_step step)
+{
+	client->backoff_ms = client->backoff_ms ? client->backoff_ms * 2 : BACKOFF_FIRST_MS;
+	if (client->backoff_ms > BACKOFF_MAX_MS)
+		client->backoff_ms = BACKOFF_MAX_MS;
+	client->step = step;
+	client->not_before = clock_boot_ms() + client->backoff_ms;
+}
+
+static void end(struct lease_client *client, enum lease_status status)
+{
+	client->status = status;
+	client->step = LEASE_STEP_END;
+}
+
+static int look(struct lease_client *client, const struct engine_port *port, uint64_t cookie,
+		struct error *err)
+{
+	char name[LEASE_NAME_SIZE];
+	const char *names[] = { lease_name(&client->wanted.hash, name) };
+	struct list_filter filter = { .names = names, .name_count = 1 };
+
+	return port->list(port->engine, RESOURCE_CONFIG, &filter, cookie, err);
+}
+
+static int write_it(const struct lease_client *client, const struct engine_port *port,
+		    uint64_t cookie, struct error *err)
+{
+	struct lease lease = client->wanted;
+	struct resource config;
+	int result;
+
+	if (client->release_sent)
+		lease.state = LEASE_RELEASED;
+	memcpy(lease.id, client->found.id, sizeof(lease.id));
+	lease.version = client->found.version;
+	lease_write(&lease, &config);
+	if (client->step == LEASE_STEP_CREATE)
+		result = port->create_config(port->engine, &config, cookie, err);
+	else if (client->step == LEASE_STEP_WRITE)
+		result = port->update_config(port->engine, &config, cookie, err);
+	else
+		result = port->remove(port->engine, &config, cookie, err);
+	resource_release(&config);
+	return result;
+}
+
+int lease_client_step(struct lease_client *client, const struct engine_port *port, uint64_t cookie,
+		      struct error *err)
+{
+	if (lease_client_due(client) != 0)
+		return 0;
+	if (client->step == LEASE_STEP_REST)
+		go_on(client, LEASE_STEP_LOOK);
+	client->release_sent = client->releasing && client->step == LEASE_STEP_WRITE;
+	client->sent_at = clock_boot_ms();
+	if ((client->step == LEASE_STEP_LOOK ? look(client, port, cookie, err)
+					     : write_it(client, port, cookie, err)) < 0)
+		return -1;
+	client->asked = true;
+	return 0;
+}
+
+static void rest(struct lease_client *client)
+{
+	client->step = LEASE_STEP_REST;
+	client->not_before = client->renewed_at + lease_renew_after(client->wanted.by.term_ms);
+}
+
+/* Acknowledged: it is held from the moment at which the request was sent. */
+static void written(struct lease_client *client)
+{
+	if (client->releasing) {
+		go_on(client, client->release_sent ? LEASE_STEP_REMOVE : LEASE_STEP_LOOK);
+		return;
+	}
+	client->status = LEASE_STATUS_HELD;
+	client->renewed_at = client->sent_at;
+	client->backoff_ms = 0;
+	rest(client);
+}
+
+static void found_none(struct lease_client *client)
+{
+	if (client->releasing)
+		end(client, LEASE_STATUS_GONE);
+	else if (client->status == LEASE_STATUS_HELD)
+		end(client, LEASE_STATUS_LOST);
+	else if (client->look_only)
+		end(client, LEASE_STATUS_CLEAR);
+	else if (client->must_exist)
+		end(client, LEASE_STATUS_NONE);
+	else
+		go_on(client, LEASE_STEP_CREATE);
+}
+
+static void found_others(struct lease_client *client, enum lease_verdict verdict)
+{
+	bool may =
+		verdict == LEASE_DEAD || (client->from && client->found.state != LEASE_UNREADABLE &&
+					  !strcmp(client->from, client->found.by.host));
+
+	/* Whose it is now is not ours to release. */
+	if (client->releasing) {
+		end(client, LEASE_STATUS_GONE);
+	} else if (client->status == LEASE_STATUS_HELD) {
+		end(client, LEASE_STATUS_LOST);
+	} else if (client->look_only) {
+		end(client, may ? LEASE_STATUS_CLEAR : LEASE_STATUS_BUSY);
+	} else if (may) {
+		client->taken_over = true;
+		client->status = LEASE_STATUS_PENDING;
+		go_on(client, LEASE_STEP_WRITE);
+	} else {
+		client->status = LEASE_STATUS_BUSY;
+		retry(client, LEASE_STEP_LOOK);
+	}
+}
+
+/* A released one that we held is somebody else's work by now, or a late release of our own. */
+static void found_released(struct lease_client *client)
+{
+	if (client->status == LEASE_STATUS_HELD && !client->releasing)
+		end(client, LEASE_STATUS_LOST);
+	else if (client->look_only)
+		end(client, LEASE_STATUS_CLEAR);
+	else if (client->must_exist && !client->releasing)
+		end(client, LEASE_STATUS_NONE);
+	else
+		go_on(client, LEASE_STEP_REMOVE);
+}
+
+static void looked(struct lease_client *client, const struct resource_list *list)
+{
+	const struct resource *config = NULL;
+	char name[LEASE_NAME_SIZE];
+	int64_t now = clock_boot_ms();
+	enum lease_verdict verdict;
+
+	(void)lease_name(&client->wanted.hash, name);
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].name && !strcmp(list->items[i].name, name))
+			config = &list->items[i];
+	if (!config || !lease_read(config, &client->found)) {
+		found_none(client);
+		return;
+	}
+	lease_sighting_note(&client->seen, &client->found, now);
+	verdict = lease_judge(&client->found, &client->wanted.by, &client->seen, now, true,
+			      client->reason, sizeof(client->reason));
+	if (verdict == LEASE_FREE)
+		found_released(client);
+	else if (verdict == LEASE_OURS && client->look_only)
+		end(client, LEASE_STATUS_CLEAR);
+	else if (verdict == LEASE_OURS)
+		go_on(client, LEASE_STEP_WRITE);
+	else
+		found_others(client, verdict);
+}
+
+static void removed(struct lease_client *client)
+{
+	if (client->releasing)
+		end(client, LEASE_STATUS_GONE);
+	else
+		go_on(client, LEASE_STEP_CREATE);
+}
+
+void lease_client_answer(struct lease_client *client, const struct engine_answer *answer)
+{
+	enum lease_step step = client->step;
+	bool done = answer->outcome == ENGINE_DONE;
+
+	client->asked = false;
+	client->error = answer->error;
+	if (step == LEASE_STEP_LOOK && done)
+		looked(client, &answer->list);
+	else if ((step == LEASE_STEP_CREATE || step == LEASE_STEP_WRITE) && done)
+		written(client);
+	else if (step == LEASE_STEP_REMOVE && (done || answer->outcome == ENGINE_ALREADY_GONE))
+		removed(client);
+	else if (step == LEASE_STEP_CREATE && answer->outcome == ENGINE_IN_USE)
+		go_on(client, LEASE_STEP_LOOK);
+	else if (answer->outcome == ENGINE_REFUSED && client->status == LEASE_STATUS_PENDING)
+		end(client, LEASE_STATUS_FAILED);
+	else
+		retry(client, LEASE_STEP_LOOK);
+}
+
+int64_t lease_client_due(const struct lease_client *client)
+{
+	int64_t now;
+
+	if (client->asked || client->step == LEASE_STEP_END)
+		return -1;
+	now = clock_boot_ms();
+	return client->not_before > now ? client->not_before - now : 0;
+}
+
+bool lease_client_is_valid(const struct lease_client *client)
+{
+	return client->status == LEASE_STATUS_HELD &&
+	       clock_boot_ms() < client->renewed_at + lease_stop_after(client->wanted.by.term_ms);
+}
+
+void lease_client_release(struct lease_client *client)
+{
+	client->releasing = true;
+	if (!client->asked)
+		go_on(client, LEASE_STEP_LOOK);
+}
+
+void lease_client_describe(const struct lease_client *client, char *ret, size_t size)
+{
+	const struct lease_holder *by = &client->found.by;
+
+	if (client->found.state == LEASE_UNREADABLE)
+		(void)snprintf(ret, size, "somebody whose lease can't be read");
+	else
+		(void)snprintf(ret, size, "%s on host %s",
+			       by->holder[0] ? by->holder : "an unnamed holder", by->host);
+}

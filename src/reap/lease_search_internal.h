@@ -1,0 +1,19 @@
+/* A sweep's look at all leases of the swarm ([lock] cluster). */
+#ifndef REAP_LEASE_SEARCH_INTERNAL_H
+#define REAP_LEASE_SEARCH_INTERNAL_H
+
+#include "reap_internal.h"
+
+struct lease_search {
+	struct lease *leases; /* owned */
+	size_t count;
+	struct error error;
+};
+
+/* Lists them, and notes what is seen. */
+int lease_search_look(struct reaper *reaper, struct lease_search *search);
+/* Reaps the apps of the dead ones, `size` at a time. */
+void lease_search_reap(struct reaper *reaper, const struct lease_search *search, size_t size);
+void lease_search_release(struct lease_search *search);
+
+#endif
