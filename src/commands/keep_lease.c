@@ -99,12 +99,14 @@ static bool fence(void)
 	bool has_group = cgroup && cgroup_path_is_ours(cgroup, run_id);
 	struct error err = { .kind = ERROR_NONE };
 	int members = has_group ? cgroup_kill(cgroup, run_id, &err) : 0;
+	uint64_t unread = 0;
 	size_t marked = 0;
 
 	/* No hierarchy is mounted here: the marker decides. */
 	if (members < 0 && !err.sys_errno)
 		members = 0;
-	return marked_kill(&run_id, 1, &marked, NULL) == 0 && !marked && !members;
+	return marked_kill(&run_id, 1, &marked, &unread, NULL) == 0 && !marked && !members &&
+	       (has_group || !unread);
 }
 
 static void fence_all(int64_t deadline)
