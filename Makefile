@@ -276,6 +276,11 @@ check-packages:
 check-engines: $(O)/check-swarm $(PROGRAM)
 	$(Q)README='$(README)' tests/engines/check-engines.sh $(O)
 
+# By hand: the README's commands in an empty Debian 12 and 13, as a new user would try them.
+.PHONY: check-newuser
+check-newuser:
+	$(Q)tests/newuser/check-newuser.sh
+
 # By hand: more of the rounds that CI plays a few of; SEED=N repeats.
 ROUNDS	 ?= 500
 .PHONY: check-rounds

@@ -9,7 +9,9 @@
 #	machine.sh cut-power DIR	SIGKILL to all; the disk stays
 #	machine.sh remove DIR		nothing of it stays
 #
-# Kernel settings other than its network's are read-only in there, and it can't load modules.
+# Kernel settings other than its network's are read-only in there, and it can't load modules. With
+# MACHINE_ROOT=FOLDER its system is the one in that folder (tests/newuser); with MACHINE_NETWORK=ours it
+# boots in this machine's network, all of whose settings are then read-only as well.
 set -eu
 
 die() {
@@ -31,13 +33,13 @@ init_pid() {
 # shellcheck disable=SC2016 # expanded by the inner shell
 INIT='set -e
 cd "$1"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$1/disk,workdir=$1/work" root
+mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/disk,workdir=$1/work" root
 mount --bind "$1/docker" root/var/lib/docker
 mount --bind "$1/units" root/etc/systemd/system
 cd root
 mount -t proc proc proc
 mount --bind proc/sys proc/sys
-mount --bind proc/sys/net proc/sys/net
+[ "$3" = ours ] || mount --bind proc/sys/net proc/sys/net
 mount -o remount,bind,ro proc/sys
 mount -t sysfs -o ro sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
@@ -60,7 +62,8 @@ exec env -i container=ci-janitor-units "PATH=$PATH" \
 	setpriv --bounding-set -sys_module,-sys_time /lib/systemd/systemd --unit=multi-user.target'
 
 do_make() { # OWNER
-	for tool in unshare nsenter setpriv pgrep /lib/systemd/systemd; do
+	[ -x /lib/systemd/systemd ] || die "systemd is missing: tests/tools/install-deps.sh test"
+	for tool in unshare nsenter setpriv pgrep awk; do
 		command -v "$tool" >/dev/null || die "$tool is missing: tests/tools/install-deps.sh test"
 	done
 	mkdir -p "$DIR"
@@ -78,10 +81,13 @@ do_make() { # OWNER
 do_boot() {
 	group=$(cgroup)
 	mkdir "$group"
-	# shellcheck disable=SC2016 # expanded by the inner shell
+	NET=--net
+	[ "${MACHINE_NETWORK:-own}" = own ] || NET=
+	# shellcheck disable=SC2016,SC2086 # expanded by the inner shell; an option or none
 	setsid sh -c 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"' sh "$group" \
-		unshare --pid --mount --uts --ipc --net --cgroup --fork --kill-child \
-		--propagation private sh -c "$INIT" sh "$DIR" </dev/null >"$DIR/console" 2>&1 &
+		unshare --pid --mount --uts --ipc $NET --cgroup --fork --kill-child \
+		--propagation private sh -c "$INIT" sh "$DIR" "${MACHINE_ROOT:-/}" \
+		"${MACHINE_NETWORK:-own}" </dev/null >"$DIR/console" 2>&1 &
 	echo $! >"$DIR/holder"
 	tries=0
 	until [ "$(do_inside cat /proc/1/comm 2>/dev/null)" = systemd ] &&

@@ -1,0 +1,69 @@
+#!/bin/bash
+# A new user's try: an empty Debian with nothing but its base and systemd, the README, and what it says.
+# By hand, as root:
+#
+#	make check-newuser		RELEASES="bookworm trixie"; LAYERS="unit manual kernel", or "all"
+#
+# The systems are made by debootstrap, once, in $CI_JANITOR_SYSTEMS (by default below ~/.cache), and only
+# read. For what is to be downloaded the machine boots in this one's network, then in a network of its own.
+set -euo pipefail
+
+HERE=$(cd "$(dirname "$0")" && pwd)
+MACHINE=$HERE/../units/machine.sh
+FOLDER=${CI_JANITOR_SYSTEMS:-${XDG_CACHE_HOME:-$HOME/.cache}/ci-janitor-systems}
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/ci-janitor-newuser.XXXXXX")
+trap 'clean_up' EXIT
+trap 'exit 1' HUP INT TERM
+
+die() {
+	echo "check-newuser.sh: $*" >&2
+	exit 1
+}
+
+clean_up() {
+	for machine in "$WORK"/*/disk; do
+		[ ! -d "$machine" ] || "$MACHINE" remove "${machine%/disk}"
+	done
+	rm -rf "$WORK"
+}
+
+need_root() { # RELEASE
+	[ ! -d "$FOLDER/$1" ] || return 0
+	mkdir -p "$FOLDER"
+	rm -rf "$FOLDER/$1.new"
+	debootstrap --variant=minbase --include=systemd-sysv,dbus "$1" "$FOLDER/$1.new" \
+		>"$FOLDER/$1.log" 2>&1 || die "debootstrap failed: $FOLDER/$1.log"
+	mv "$FOLDER/$1.new" "$FOLDER/$1"
+}
+
+# What the user does, in a script that is made of words.sh and a story.
+act() { # MACHINE STORY
+	cat "$HERE/words.sh" "$HERE/$2.sh" |
+		"$MACHINE" inside "$1" env -i HOME=/root LC_ALL=C LAYERS="${LAYERS:-unit manual kernel}" \
+			PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+			bash -euo pipefail
+}
+
+try() { # RELEASE
+	local machine=$WORK/$1
+	export MACHINE_ROOT=$FOLDER/$1
+	"$MACHINE" make "$machine" "$$"
+	mkdir -p "$machine/disk/srv" "$machine/disk/etc"
+	git clone -q --bare "$HERE/../.." "$machine/disk/srv/ci-janitor.git"
+	cp /etc/resolv.conf "$machine/disk/etc/resolv.conf"
+	MACHINE_NETWORK=ours "$MACHINE" boot "$machine"
+	act "$machine" build
+	"$MACHINE" cut-power "$machine"
+	"$MACHINE" boot "$machine"
+	act "$machine" use
+	"$MACHINE" remove "$machine"
+}
+
+[ "$(id -u)" -eq 0 ] || die "run as root"
+command -v debootstrap >/dev/null || die "debootstrap is missing"
+for release in ${RELEASES:-bookworm trixie}; do
+	need_root "$release"
+	echo "=== $release"
+	try "$release"
+	echo "=== $release: all as the README says"
+done

@@ -1,0 +1,85 @@
+# shellcheck shell=bash disable=SC1090,SC2016,SC2030,SC2031 # lines of the README, for eval
+set -euo pipefail
+# Without a network, after a reboot: what a CI job does, and a timer.
+mkdir -p /root/job
+cd /root/job
+systemctl start docker
+docker swarm init --advertise-addr 127.0.0.1 --listen-addr 127.0.0.1:2377 >/dev/null
+cc -O2 -static -o app "$CLONE/tests/fixture/app.c"
+tar -c app | docker import -c 'ENTRYPOINT ["/app"]' -c 'CMD ["polite"]' - app:latest >/dev/null
+cat >stack.yml <<END
+version: "3.8"
+services: { web: { image: "$(docker image inspect -f '{{.Id}}' app:latest)", volumes: [ "data:/data" ] } }
+volumes: { data: {} }
+END
+deploy=$(line 'docker stack deploy')
+printf '#!/bin/sh\nset -e\n%s\n%s\n' "${deploy/deploy /deploy --resolve-image never }" "touch deployed; exec \$TEST" \
+	>deploy-and-test.sh
+chmod 755 deploy-and-test.sh
+
+objects() { # APP
+	docker service ls -q -f "label=com.docker.stack.namespace=$1"
+	docker ps -aq -f "label=com.docker.stack.namespace=$1"
+	docker volume ls -q -f "label=com.docker.stack.namespace=$1"
+}
+
+is_gone() { # APP
+	[ -z "$(objects "$1")" ] && [ ! -e "$(ci-janitor path "$1")" ]
+}
+
+dead_run() { # the README's, with PR_NUMBER
+	rm -f deployed
+	(export TEST='sleep 1000' && eval "$(line 'APP=shop-pr-$PR')" && eval "exec $(line 'ci-janitor run "$APP" --sweep --if-held=wait -- ')") &
+	wait_for test -e deployed
+	kill -KILL $!
+	wait $! || true
+}
+
+export PR_NUMBER=7 TEST=true
+paste 'APP=shop-pr-$PR'
+paste 'ci-janitor run "$APP" --sweep --if-held=wait -- '
+is_gone shop-pr-7 || fail "shop-pr-7 is left"
+dead_run
+[ -n "$(objects shop-pr-7)" ]
+paste 'ci-janitor sweep --dry-run'
+paste 'ci-janitor reap shop-pr-7'
+is_gone shop-pr-7 || fail "shop-pr-7 is left by reap"
+dead_run
+cron=$(line '* * * * * ')
+eval "${cron#'* * * * * '}"
+is_gone shop-pr-7 || fail "shop-pr-7 is left by the line for cron"
+
+GITHUB_ENV=/root/job/env
+hold=$(line 'ci-janitor hold "shop-pr-')
+hold=${hold/'${{ github.event.number }}'/8}
+say "$hold"
+eval "$hold"
+(set -a && . "$GITHUB_ENV" && ci-janitor status "$CI_APP" && eval "$(line 'docker stack deploy')")
+(set -a && . "$GITHUB_ENV" && eval "$(line 'ci-janitor release "$CI_APP"')")
+is_gone shop-pr-8 || fail "shop-pr-8 is left by release"
+
+# Its blocks of configuration are taken as they stand.
+config=/etc/ci-janitor/ci-janitor.conf
+for section in app orphans; do
+	sed -n "/^    \\[$section\\]/,/^\$/s/^    //p" "$CLONE/README.md" | awk 'NF' >>"$config.all"
+done
+grep -q app_pattern "$config.all"
+awk '/^\[/ { n++ } { print >("/root/job/block" n) }' "$config.all"
+for block in /root/job/block*; do
+	cp "$block" "$config"
+	ci-janitor list >/dev/null || fail "not valid: $(cat "$block")"
+done
+rm "$config.all"
+printf '[orphans]\napp_pattern = *-pr-*\nmin_age = 0\n' >"$config"
+docker volume create --label com.docker.stack.namespace=old-pr-1 old-pr-1_data >/dev/null
+paste 'ci-janitor sweep --orphans'
+is_gone old-pr-1 || fail "old-pr-1 is left"
+rm "$config"
+
+dead_run
+paste 'systemctl enable --now ci-janitor.timer'
+paste 'systemctl enable --now ci-janitor-boot.timer'
+ci-janitor doctor | grep 'ci-janitor.timer is active' || fail "doctor doesn't see the timer"
+wait_for is_gone shop-pr-7
+journalctl -q --no-pager -o cat -u ci-janitor.service | grep 'shop-pr-7: reaped'
+systemd-analyze security --no-pager ci-janitor.service | tail -n 1

@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# What both parts of a try use: they begin in the clone, or in an empty folder.
+CLONE=/root/ci-janitor
+
+say() {
+	echo "--- $*" >&2
+}
+
+fail() {
+	echo "FAILED: $*" >&2
+	exit 1
+}
+
+wait_for() { # COMMAND...
+	local tries=0
+	until "$@"; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 300 ] || fail "never: $*"
+		sleep 0.3
+	done
+}
+
+# The one indented line of the README that begins like this, its comment left out.
+line() { # BEGINNING
+	local found
+	found=$(grep -F "    $1" "$CLONE/README.md" | sed 's/^ *//; s/^- run: //; s/  *# .*//' | grep -F "$1" | head -n 1)
+	[ -n "$found" ] || fail "the README has no line '$1'"
+	printf '%s\n' "$found"
+}
+
+# Runs it, as pasted. A minimal Debian has no sudo, and its root needs none.
+paste() { # BEGINNING
+	local command
+	command=$(line "$1")
+	say "$command"
+	command=${command#sudo }
+	eval "${command/apt-get /apt-get -qq -y }"
+}
