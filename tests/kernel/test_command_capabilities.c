@@ -93,11 +93,21 @@ static void check_row(size_t row, const char *dir)
 	process_kill(&process);
 }
 
-/* Its own effective set only: CMD gets all that the caller had. */
-static void check_run(const struct process *run)
+static bool has_child(void *data)
 {
-	pid_t command = child_of(run->pid);
+	return child_of(*(pid_t *)data) > 0;
+}
 
+/* Its own effective set only: CMD gets all that the caller had. */
+static void check_run(const char *dir, struct process *run)
+{
+	struct record record;
+	pid_t command;
+
+	CU_ASSERT_TRUE(wait_until(has_child, &run->pid, SOON_MS));
+	command = child_of(run->pid);
+	lockfile_record(dir, "shop", &record);
+	CU_ASSERT_TRUE(wait_for_mark(command, record.run_id));
 	CHECK_NUMBER(bits_of(run->pid, "CapEff"), REAP_BITS & own_status_bits("CapEff"));
 	CHECK_NUMBER(bits_of(run->pid, "CapPrm"), own_status_bits("CapPrm"));
 	CHECK_NUMBER(bits_of(command, "CapEff"), own_status_bits("CapEff"));
@@ -113,7 +123,7 @@ static void test_commands(void)
 
 	process_start(&run, RUN "shop " STUBBORN, dir);
 	CU_ASSERT_TRUE(wait_for_phase(dir, "shop", RUN_PHASE_RUNNING));
-	check_run(&run);
+	check_run(dir, &run);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		check_row(i, dir);
 	process_kill(&run);
