@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/terminal.h"
 #include "commands/command.h"
 #include "kernel/capabilities.h"
 
@@ -112,9 +113,11 @@ int main(int argc, char **argv)
 		log_error("unable to open /dev/null: %m");
 		return error_exit_status(ERROR_SYSTEM);
 	}
+	log_open();
 	status = parse(argc, argv, &command, &operands, &err);
+	log_set_color(terminal_wants_color(STDERR_FILENO, global_options.color));
 	if (global_options.quiet)
-		log_set_level(LOG_LEVEL_ERROR);
+		log_set_level(LOG_LEVEL_WARNING);
 	else if (global_options.verbose)
 		log_set_level(LOG_LEVEL_DEBUG);
 	if (status < 0)

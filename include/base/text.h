@@ -13,11 +13,12 @@ struct text {
 void text_release(struct text *text);
 void text_append(struct text *text, const char *piece);
 void text_append_bytes(struct text *text, const void *bytes, size_t count);
-void text_appendf(struct text *text, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+void text_appendf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Appends hostile text so that it can't drive a terminal or fake a line: control characters,
- * DEL and bytes that are not valid UTF-8 come out as \xNN, a backslash as \\. */
+ * DEL and bytes that are not valid UTF-8 come out as \xNN, a backslash as \\.
+ * So does the bracket of "##[": wherever that stands in a line, the runners of GitHub Actions may
+ * take what follows for a command. */
 void text_append_escaped(struct text *text, const char *piece);
 
 /* What stands in the buffer, "" when empty. Owned by the buffer. */

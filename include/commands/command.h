@@ -18,7 +18,8 @@ struct context {
 	struct lock_trust trust;
 	struct report report;
 	const char *config; /* the configuration file that was asked for; NULL: the default ones */
-	struct error config_error; /* ERROR_NONE, but where a command reports broken configurations */
+	struct error
+		config_error; /* ERROR_NONE, but where a command reports broken configurations */
 };
 
 struct command {
@@ -44,7 +45,7 @@ struct global_options {
 	const char *config;
 	const char *lock_dir;
 	const char *host;
-	int color;
+	int color; /* enum terminal_color */
 	bool json, quiet, verbose, version, help;
 };
 extern struct global_options global_options;

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "model/app.h"
+#include "model/record.h"
 #include "model/resource.h"
 
 /* What became of one object. */
@@ -41,7 +42,8 @@ enum app_outcome {
 
 struct app_result {
 	struct app_hash hash;
-	char app[APP_NAME_MAX + 1]; /* empty while no source names it */
+	char app[APP_NAME_MAX + 1];	/* empty while no source names it */
+	char run_id[RUN_ID_LENGTH + 1]; /* the dead run's; empty when it isn't known */
 	enum app_outcome outcome;
 	struct action *actions;
 	size_t action_count;

@@ -32,6 +32,9 @@ enum hook_failure {
 	HOOK_FAILURE_IGNORE,
 };
 
+/* What lines look like in the output of a CI system's step. */
+enum ci_log { CI_LOG_AUTO, CI_LOG_PLAIN };
+
 struct settings {
 	/* [lock] */
 	char *lock_dir;
@@ -72,7 +75,8 @@ struct settings {
 	struct word_list scratch_links; /* NAME=TARGET */
 	struct word_list scratch_env;	/* NAME=VALUE, {scratch} in it being the directory */
 	/* [report] */
-	char *metrics;	     /* file that sweep writes metrics to; NULL: none */
+	char *metrics; /* file that sweep writes metrics to; NULL: none */
+	enum ci_log ci_log;
 	int64_t warn_age_ms; /* doctor points at locks that are held for longer */
 };
 

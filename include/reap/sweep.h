@@ -43,10 +43,15 @@ struct sweep_options {
 	void (*on_lease_renewed)(void *data, int64_t sent_at_boot_ms);
 	const char *lease_from; /* a host whose leases are taken, alive or not; NULL: none's */
 
+	/* Called when an app's first object is about to be removed; or NULL. */
+	void (*on_begin)(void *data, const struct app_result *result);
+	/* Called again and again while apps are worked on, in_hand being one of them; or NULL. */
+	void (*on_progress)(void *data, size_t done, size_t total,
+			    const struct app_result *in_hand);
 	/* Called as each app is finished, after its lock was given up. Live apps are reported too.
 	 */
 	void (*on_result)(void *data, const struct app_result *result);
-	void *on_result_data;
+	void *on_result_data; /* for all of these */
 	/* DOCKER_HOST=... or DOCKER_CONTEXT=..., by which a hook's docker finds the same engine;
 	 * NULL: what the environment says. */
 	const char *hook_engine;

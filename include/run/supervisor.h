@@ -36,9 +36,10 @@
  * one is in is spared by that teardown.
  */
 struct run_hold {
-	int tied_fd;	 /* pidfd: the run ends with this process */
-	int handover_fd; /* stream socket */
-	int log_fd;	 /* becomes standard error when the run is on its own */
+	int tied_fd;		/* pidfd: the run ends with this process */
+	int handover_fd;	/* stream socket */
+	int log_fd;		/* becomes standard error when the run is on its own */
+	const char *log_stream; /* when that is the journal's: $JOURNAL_STREAM for it; else NULL */
 };
 
 /* Who started this process. To be asked before anything that takes its time: when that one dies,

@@ -85,6 +85,9 @@ void text_append_escaped(struct text *text, const char *piece)
 
 		if (*c == '\\')
 			text_append(text, "\\\\");
+		else if (*c == '[' && c - (const unsigned char *)piece >= 2 && c[-1] == '#' &&
+			 c[-2] == '#')
+			text_append(text, "\\x5b");
 		else if (length)
 			text_append_bytes(text, c, length);
 		else

@@ -60,6 +60,7 @@ struct janitor {
 	struct error report_error; /* the first output that failed */
 	int wake_fd;
 	int64_t began_ms;
+	int64_t progress_at;	 /* when the status line is renewed */
 	bool show_live;		 /* and what was without work */
 	struct metrics *metrics; /* NULL: nobody asks for them */
 };
@@ -73,6 +74,12 @@ void janitor_want_leases(struct janitor *janitor, const struct lock_dir *dir, co
 /* Reports the whole; returns the exit status. */
 int janitor_finish(struct janitor *janitor, const struct sweep_result *result);
 void janitor_release(struct janitor *janitor);
+/* What janitor_init puts into the options, for those who put something before it. data: the
+ * janitor.
+ */
+void janitor_log_hook(void *data, const struct app_result *result, const char *hook,
+		      const char *line);
+void janitor_show_progress(void *data, size_t done, size_t total, const struct app_result *in_hand);
 /* A holder whose lockfile somebody deleted is alive, and the lock on a later lockfile proves
  * nothing. 0: there is none; -1: ERROR_HELD naming it, or it can't be known. wake_fd as for
  * lock_find_lasting_deleted_holder. */

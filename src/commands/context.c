@@ -1,12 +1,15 @@
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/terminal.h"
 #include "commands/command.h"
 #include "config/config.h"
 #include "engine/engine.h"
 #include "model/app.h"
 
+/* In the order of enum terminal_color. */
 static const char *const colors[] = { "auto", "always", "never", NULL };
 
 struct global_options global_options;
@@ -69,7 +72,9 @@ static void context_prepare(struct context *context)
 		.report = { .out = stdout,
 			    .json = global_options.json,
 			    .quiet = global_options.quiet,
-			    .verbose = global_options.verbose },
+			    .verbose = global_options.verbose,
+			    .color = terminal_wants_color(STDOUT_FILENO, global_options.color),
+			    .journal = log_stream_is_journal(STDOUT_FILENO) },
 	};
 	settings_init(&context->settings);
 }
@@ -78,6 +83,8 @@ static int context_complete(struct context *context, struct error *err)
 {
 	override(&context->settings.lock_dir, global_options.lock_dir, "CI_JANITOR_LOCK_DIR");
 	override_engine(&context->settings.engine_host);
+	if (context->settings.ci_log == CI_LOG_PLAIN)
+		log_set_plain();
 	return lock_trust_init(&context->trust, &context->settings, err);
 }
 

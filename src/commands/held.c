@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/log.h"
+#include "base/memory.h"
 #include "run_arguments_internal.h"
 
 #define JOURNAL "/run/systemd/journal/stdout"
@@ -69,7 +69,7 @@ static int take_handover(struct error *err)
  * prefix, forward to syslog, to kmsg, to the console), then messages. -1 where there is none. */
 static int open_journal(void)
 {
-	static const char header[] = "ci-janitor\n\n6\n0\n0\n0\n0\n";
+	static const char header[] = "ci-janitor\n\n6\n1\n0\n0\n0\n";
 	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = JOURNAL };
 	struct timeval patience = { .tv_sec = 1 };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -84,7 +84,18 @@ static int open_journal(void)
 	return -1;
 }
 
-static int open_log(struct error *err)
+/* As systemd sets it: by this the log knows its stream (systemd.exec(5)). */
+static char *name_stream(int fd)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		return NULL;
+	return xasprintf("%llu:%llu", (unsigned long long)status.st_dev,
+			 (unsigned long long)status.st_ino);
+}
+
+static int open_log(char **ret_stream, struct error *err)
 {
 	int fd;
 
@@ -96,7 +107,9 @@ static int open_log(struct error *err)
 		return fd;
 	}
 	fd = open_journal();
-	if (fd < 0)
+	if (fd >= 0)
+		*ret_stream = name_stream(fd);
+	else
 		fd = open("/dev/null", O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to open the null device");
@@ -106,6 +119,7 @@ static int open_log(struct error *err)
 int command_held(struct context *context, char **operands)
 {
 	CLEANUP(run_prepared_release) struct run_prepared run = { .holder = NULL };
+	CLEANUP_FREE char *log_stream = NULL;
 	struct run_hold hold = { .tied_fd = (int)given.tied_fd };
 	struct error err = { .kind = ERROR_NONE };
 	struct stat status;
@@ -115,7 +129,8 @@ int command_held(struct context *context, char **operands)
 		return command_fail(&err);
 	}
 	close_others(hold.tied_fd);
-	hold.log_fd = open_log(&err);
+	hold.log_fd = open_log(&log_stream, &err);
+	hold.log_stream = log_stream;
 	if (hold.log_fd < 0)
 		return command_fail(&err);
 	hold.handover_fd = take_handover(&err);

@@ -4,11 +4,18 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/cleanup.h"
 #include "base/memory.h"
+#include "base/status_line.h"
+#include "base/text.h"
 #include "commands_internal.h"
 #include "kernel/signals.h"
 #include "lock/deleted_lock.h"
+#include "model/event.h"
+
+/* Work that is over so soon needs no status line. */
+#define PROGRESS_AFTER_MS 700
+#define PROGRESS_STEP_MS 200
 
 static bool is_idle(const struct app_result *result)
 {
@@ -31,14 +38,51 @@ static void show(void *data, const struct app_result *result)
 		janitor->report_error = err;
 }
 
-/* The log escapes what it is given. */
-static void log_hook(void *data, const struct app_result *result, const char *hook,
-		     const char *line)
+static void log_about(enum log_level level, enum event event, const struct app_result *result,
+		      const char *message)
 {
+	CLEANUP_TEXT struct text line = { 0 };
 	char label[APP_HASH_LENGTH + 2];
 
+	text_append_escaped(&line, app_result_label(result, label, sizeof(label)));
+	text_append(&line, ": ");
+	text_append_escaped(&line, message);
+	log_put(&(struct log_entry){ .level = level,
+				     .event = event_of(event),
+				     .app = result->app,
+				     .run_id = result->run_id,
+				     .message = text_get(&line) });
+}
+
+static void log_begin(void *data, const struct app_result *result)
+{
 	(void)data;
-	log_info("%s: %s: %s", app_result_label(result, label, sizeof(label)), hook, line);
+	log_about(log_story_level(), EVENT_REAP_BEGUN, result, "removing what is left of it");
+}
+
+void janitor_log_hook(void *data, const struct app_result *result, const char *hook,
+		      const char *line)
+{
+	CLEANUP_FREE char *message = xasprintf("%s: %s", hook, line);
+
+	(void)data;
+	log_about(LOG_LEVEL_INFO, EVENT_HOOK, result, message);
+}
+
+void janitor_show_progress(void *data, size_t done, size_t total, const struct app_result *in_hand)
+{
+	struct janitor *janitor = data;
+	int64_t now = clock_now_ms();
+	char label[APP_HASH_LENGTH + 2];
+	CLEANUP_FREE char *line = NULL;
+
+	if (now < janitor->progress_at)
+		return;
+	janitor->progress_at = now + PROGRESS_STEP_MS;
+	line = xasprintf("%zu/%zu apps, %llds: %s", done, total,
+			 (long long)((now - janitor->began_ms) / 1000),
+			 app_result_label(in_hand, label, sizeof(label)));
+	status_line_show(line);
 }
 
 static char *hook_engine(const char *host)
@@ -64,6 +108,7 @@ int janitor_init(struct janitor *janitor, struct context *context, int64_t jobs,
 		.context = context,
 		.wake_fd = wake_fd,
 		.began_ms = clock_now_ms(),
+		.progress_at = clock_now_ms() + PROGRESS_AFTER_MS,
 		.show_live = context->report.verbose || context->report.json,
 		.connection = { .settings = settings, .wake_fd = wake_fd },
 		.options = { .settings = settings,
@@ -75,8 +120,11 @@ int janitor_init(struct janitor *janitor, struct context *context, int64_t jobs,
 			     .name_live = context->report.verbose || context->report.json,
 			     .connect = engine_connect,
 			     .on_result = show,
-			     .on_hook_line = log_hook },
+			     .on_begin = log_begin,
+			     .on_hook_line = janitor_log_hook },
 	};
+	if (!context->report.quiet)
+		janitor->options.on_progress = janitor_show_progress;
 	janitor->connection.jobs = janitor->options.jobs;
 	janitor->hook_engine = hook_engine(settings->engine_host);
 	janitor->options.hook_engine = janitor->hook_engine;
@@ -121,6 +169,7 @@ int janitor_finish(struct janitor *janitor, const struct sweep_result *result)
 
 void janitor_release(struct janitor *janitor)
 {
+	status_line_wipe();
 	engine_disconnect(&janitor->connection);
 	free(janitor->hook_engine);
 	(void)close(janitor->wake_fd);

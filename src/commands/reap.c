@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "commands_internal.h"
 #include "kernel/process.h"
+#include "model/event.h"
 
 #define LOOK_STEP_MS 25
 /* An unnamed holder may be a janitor's probe, or a run that is about to name itself. */
@@ -88,7 +89,8 @@ static int kill_holder(const char *app, const struct app_lock *lock, pid_t pid, 
 				       (int)pid);
 	if (pidfd < 0 || app_lock_look(lock->fd, &again) != LOCK_COMPANION_RUN || again != pid)
 		return 0;
-	log_warning("killing the live run of %s, pid %d", app, (int)pid);
+	log_event(LOG_LEVEL_WARNING, event_of(EVENT_RUN_KILLED),
+		  "killing the live run of %s, pid %d", app, (int)pid);
 	if (process_signal(pidfd, SIGKILL) < 0 && errno != ESRCH)
 		return error_set_errno(err, ERROR_SYSTEM, errno, "unable to kill process %d",
 				       (int)pid);

@@ -1,10 +1,16 @@
 /* The engine work at the start and end of a run, under the lock that the run hands over. */
 #include <stdlib.h>
 
+#include <unistd.h>
+
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/parse.h"
+#include "base/terminal.h"
 #include "commands_internal.h"
+#include "model/event.h"
 
 #define BUSY_EVERY_MS 60000
 
@@ -95,11 +101,14 @@ static int prepare(const struct lock_dir *dir, const char *app, struct reap_targ
 	return -1;
 }
 
+/* What janitor_init has set up stays in charge; this stands before it. */
 struct shown {
 	struct report report;
+	struct janitor *janitor;
 	bool something; /* the app had objects */
 	bool busy;	/* its lease is another's */
 	int64_t say_at; /* when to say (again) whom we wait for */
+	bool in_group;
 };
 
 static void show_busy(void *data, const struct app_result *result, const char *holder)
@@ -110,7 +119,18 @@ static void show_busy(void *data, const struct app_result *result, const char *h
 	if (now < shown->say_at)
 		return;
 	shown->say_at = now + BUSY_EVERY_MS;
-	log_info("waiting for %s: leased by %s", result->app, holder);
+	log_event(LOG_LEVEL_INFO, event_of(EVENT_RUN_WAITS), "waiting for %s: leased by %s",
+		  result->app, holder);
+}
+
+static void begin_group(struct shown *shown, const struct app_result *result)
+{
+	CLEANUP_FREE char *title = xasprintf("ci-janitor: %s of %s",
+					     is_fresh() ? "clean start" : "teardown", result->app);
+
+	if (!shown->in_group)
+		log_group_begin(title);
+	shown->in_group = true;
 }
 
 /* A run that finds nothing has nothing to tell. */
@@ -123,13 +143,32 @@ static void show(void *data, const struct app_result *result)
 	shown->something |= result->action_count > 0;
 	if (result->outcome == APP_LIVE && result->error.kind == ERROR_HELD) {
 		shown->busy = true;
-		log_warning("%s: %s", result->app, result->error.message);
+		log_event(LOG_LEVEL_WARNING, event_of(EVENT_RUN_REFUSED), "%s: %s", result->app,
+			  result->error.message);
 		return;
 	}
-	if ((result->action_count || result->killed || result->outcome != APP_REAPED ||
-	     report->verbose) &&
-	    report_app(report, result, &err) < 0)
+	if (!result->action_count && !result->killed && result->outcome == APP_REAPED &&
+	    !report->verbose)
+		return;
+	begin_group(shown, result);
+	if (report_app(report, result, &err) < 0)
 		log_debug("%s", err.message);
+}
+
+static void show_hook(void *data, const struct app_result *result, const char *hook,
+		      const char *line)
+{
+	struct shown *shown = data;
+
+	begin_group(shown, result);
+	janitor_log_hook(shown->janitor, result, hook, line);
+}
+
+static void show_progress(void *data, size_t done, size_t total, const struct app_result *in_hand)
+{
+	const struct shown *shown = data;
+
+	janitor_show_progress(shown->janitor, done, total, in_hand);
 }
 
 static int reap(struct context *context, const struct lock_dir *dir, const char *app)
@@ -143,6 +182,8 @@ static int reap(struct context *context, const struct lock_dir *dir, const char 
 
 	shown.report.out = stderr;
 	shown.report.json = false;
+	shown.report.journal = log_stream_is_journal(STDERR_FILENO);
+	shown.report.color = terminal_wants_color(STDERR_FILENO, global_options.color);
 	if (prepare(dir, app, &target, &err) < 0)
 		return command_fail(&err);
 	if (janitor_init(&janitor, context, -1, -1, false, &err) < 0) {
@@ -154,10 +195,16 @@ static int reap(struct context *context, const struct lock_dir *dir, const char 
 	janitor.options.lease_janitor_limit = given.janitor_limit;
 	janitor.options.on_lease_busy = show_busy;
 	janitor.options.on_lease_renewed = lease_tell_renewed;
+	shown.janitor = &janitor;
 	janitor.options.on_result = show;
+	janitor.options.on_hook_line = show_hook;
+	if (janitor.options.on_progress)
+		janitor.options.on_progress = show_progress;
 	janitor.options.on_result_data = &shown;
 	reap_targets(dir, &target, 1, &janitor.options, &result);
 	janitor_release(&janitor);
+	if (shown.in_group)
+		log_group_end();
 	if (shown.busy)
 		return error_exit_status(ERROR_HELD);
 	status = sweep_exit_status(&result);

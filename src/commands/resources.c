@@ -46,6 +46,7 @@ int resources_look(struct context *context, const struct lock_dir *dir, struct l
 		return command_fail(&err);
 	janitor_want_leases(&janitor, dir, NULL, NULL);
 	janitor.options.on_result = keep_result;
+	janitor.options.on_progress = NULL;
 	janitor.options.on_result_data = ret;
 	for (size_t i = 0; i < count; i++)
 		fill_target(&views[i], &targets[i]);

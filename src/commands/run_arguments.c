@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/parse.h"
+#include "base/terminal.h"
 #include "kernel/child.h"
 
 #define CONFLICT_STATUS 75
@@ -55,6 +56,10 @@ void own_command_begin(struct own_command *own, const char *command)
 		own_command_add(own, "--quiet");
 	if (context->report.verbose)
 		own_command_add(own, "--verbose");
+	if (global_options.color)
+		own_command_add_option(own, "--color",
+				       global_options.color == TERMINAL_COLOR_ALWAYS ? "always"
+										     : "never");
 	own_command_add(own, command);
 }
 
@@ -105,18 +110,18 @@ void run_sweep_first(struct own_command *own)
 	bool exec_failed;
 	int status = 0;
 
+	log_group_begin("ci-janitor: sweep of the other apps");
 	own_command_begin(own, "sweep");
 	setup.argv = own->argv;
 	setup.exec_path = "/proc/self/exe";
 	setup.restore_capabilities = true;
 	setup.stdout_fd = STDERR_FILENO;
 	setup.death_signal = SIGTERM;
-	if (child_spawn(&setup, &child, &exec_failed, &err) < 0) {
+	if (child_spawn(&setup, &child, &exec_failed, &err) < 0)
 		log_warning("unable to sweep first: %s", err.message);
-		return;
-	}
-	if (child_wait(&child, true, &status) < 0 || status != 0)
+	else if (child_wait(&child, true, &status) < 0 || status != 0)
 		log_warning("the sweep of the other apps was not complete");
+	log_group_end();
 }
 
 static int64_t or_default(int64_t value, int64_t otherwise)

@@ -165,6 +165,20 @@ static bool parse_swarm(const struct config_rule *rule, const char *value, void 
 	return true;
 }
 
+static bool parse_ci_log(const struct config_rule *rule, const char *value, void *field)
+{
+	enum ci_log *ci_log = field;
+
+	(void)rule;
+	if (!strcmp(value, "auto"))
+		*ci_log = CI_LOG_AUTO;
+	else if (!strcmp(value, "plain"))
+		*ci_log = CI_LOG_PLAIN;
+	else
+		return false;
+	return true;
+}
+
 /* Networks are not among them: one without a label is an external one. */
 static bool is_prefix_kind(const char *word)
 {
@@ -372,6 +386,7 @@ const struct config_rule config_rules[] = {
 	  0,
 	  0,
 	  "an absolute path of a file, without blanks" },
+	{ { "report", "ci_log" }, parse_ci_log, FIELD(ci_log), 0, 0, "auto or plain" },
 	{ { "report", "warn_age" }, parse_span, FIELD(warn_age_ms), 1, 0, A_DURATION },
 };
 const size_t config_rule_count = ARRAY_SIZE(config_rules);

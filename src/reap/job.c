@@ -49,6 +49,8 @@ void job_init(struct reaper *reaper, struct job *job, struct reap_target *target
 		.result = { .hash = target->lock.hash, .orphan = target->orphan },
 	};
 	(void)snprintf(job->result.app, sizeof(job->result.app), "%s", target->app);
+	if (target->record.known)
+		memcpy(job->result.run_id, target->record.run_id, sizeof(job->result.run_id));
 	job->clean_listings_needed = job->settle ? 2 : 1;
 	claim_init(reaper, job);
 	if (target->no_fence || target->created || reaper->options->dry_run ||

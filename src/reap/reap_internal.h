@@ -138,6 +138,7 @@ struct reaper {
 	uint32_t first_number; /* of this batch's jobs in cookies: late answers to an earlier batch
 				  fall out */
 	size_t unfinished;
+	size_t finished; /* jobs of earlier batches */
 	int64_t deadline;
 	struct look look;
 	bool ending;			  /* nothing is waited for any more */

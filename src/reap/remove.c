@@ -160,8 +160,12 @@ void remove_step(struct reaper *reaper, struct job *job)
 	}
 	if (job->state == JOB_READY) {
 		/* The time spent in the queue is nobody's; a later round goes on the same clock. */
-		if (!job->slot_since)
+		if (!job->slot_since) {
 			job->deadline = clock_deadline(reaper->options->app_timeout_ms);
+			if (reaper->options->on_begin)
+				reaper->options->on_begin(reaper->options->on_result_data,
+							  &job->result);
+		}
 		job->slot_since = now;
 		enter(job, STAGE_SERVICES, now);
 	}

@@ -125,6 +125,32 @@ static int wait_for_answers(struct reaper *reaper, struct error *err)
 	return got;
 }
 
+static bool is_in_hand(const struct job *job)
+{
+	return job->state == JOB_REMOVING || job->state == JOB_BARRIER || job->state == JOB_HOOK;
+}
+
+static void tell_progress(const struct reaper *reaper)
+{
+	const struct sweep_options *options = reaper->options;
+	const struct job *in_hand = NULL;
+
+	if (!options->on_progress)
+		return;
+	for (size_t i = 0; i < reaper->job_count; i++) {
+		const struct job *job = &reaper->jobs[i];
+
+		if (job->state != JOB_DONE && (!in_hand || is_in_hand(job)))
+			in_hand = job;
+		if (in_hand && is_in_hand(in_hand))
+			break;
+	}
+	if (in_hand)
+		options->on_progress(options->on_result_data,
+				     reaper->finished + reaper->job_count - reaper->unfinished,
+				     reaper->finished + reaper->job_count, &in_hand->result);
+}
+
 static void reaper_run(struct reaper *reaper)
 {
 	while (reaper->unfinished) {
@@ -144,6 +170,7 @@ static void reaper_run(struct reaper *reaper)
 			look_start_if_wanted(reaper);
 		start_ready(reaper);
 		hook_step(reaper);
+		tell_progress(reaper);
 		if (reaper->unfinished && wait_for_answers(reaper, &err) < 0) {
 			reaper->ending = true;
 			finish_all(reaper, &err);
@@ -167,6 +194,7 @@ static void run_batch(struct reaper *reaper, struct reap_target *targets, size_t
 	resource_list_release(&reaper->look.found);
 	reaper->look.running = false;
 	reaper->first_number += (uint32_t)count;
+	reaper->finished += count;
 	free(reaper->jobs);
 	reaper->jobs = NULL;
 	reaper->job_count = 0;

@@ -2,10 +2,13 @@
 
 #include <errno.h>
 
+#include "base/status_line.h"
 #include "report_internal.h"
 
 static int put(const struct report *report, const struct text *text, struct error *err)
 {
+	if (text->length)
+		status_line_wipe();
 	errno = 0;
 	if (fwrite(text_get(text), 1, text->length, report->out) != text->length ||
 	    fflush(report->out) != 0)
@@ -17,6 +20,10 @@ int report_app(const struct report *report, const struct app_result *result, str
 {
 	CLEANUP_TEXT struct text text = { 0 };
 
+	if (report->journal && !report->json) {
+		journal_app(report, result);
+		return 0;
+	}
 	if (!report->json)
 		text_app(report, result, &text);
 	else if (json_app(result, &text, err) < 0)
@@ -29,6 +36,10 @@ int report_summary(const struct report *report, const struct sweep_result *resul
 {
 	CLEANUP_TEXT struct text text = { 0 };
 
+	if (report->journal && !report->json) {
+		journal_summary(report, result);
+		return 0;
+	}
 	if (!report->json)
 		text_summary(report, result, &text);
 	else if (json_summary(result, &text, err) < 0)

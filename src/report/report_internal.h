@@ -7,6 +7,10 @@
 #include "report/report.h"
 
 void text_app(const struct report *report, const struct app_result *result, struct text *out);
+/* The lines of text_app. false: nothing is to be said. */
+bool text_action(const struct report *report, const struct app_result *result,
+		 const struct action *action, struct text *out);
+bool text_outcome(const struct report *report, const struct app_result *result, struct text *out);
 /* `list --resources`: the objects of one app. */
 void text_resources(const char *label, const struct app_result *result, struct text *out);
 void text_summary(const struct report *report, const struct sweep_result *result, struct text *out);
@@ -18,6 +22,10 @@ void json_put_actions(json_t *object, const char *key, const struct app_result *
 
 void text_findings(const struct report *report, const struct finding_list *findings,
 		   struct text *out);
+
+/* The same lines as entries with fields. */
+void journal_app(const struct report *report, const struct app_result *result);
+void journal_summary(const struct report *report, const struct sweep_result *result);
 
 int json_app(const struct app_result *result, struct text *out, struct error *err);
 int json_summary(const struct sweep_result *result, struct text *out, struct error *err);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/terminal.h"
 #include "report_internal.h"
 
 #define COUNTED(count, noun) (count), (noun), (count) == 1 ? "" : "s"
@@ -22,17 +23,18 @@ static const char *name_of(const struct action *action)
 	return action->id ? action->id : "";
 }
 
-static bool is_wanted(const struct report *report, const struct action *action)
+static void append_label(struct text *out, const char *label)
 {
-	return !report->quiet || action->outcome == ACTION_FAILED;
+	text_append_escaped(out, label);
+	text_append(out, ": ");
 }
 
 /* "LABEL: before KIND NAME" */
 static void open_action(struct text *out, const char *label, const char *before,
 			const struct action *action)
 {
-	text_append_escaped(out, label);
-	text_appendf(out, ": %s%s ", before, resource_kind_name(action->kind));
+	append_label(out, label);
+	text_appendf(out, "%s%s ", before, resource_kind_name(action->kind));
 	text_append_escaped(out, name_of(action));
 }
 
@@ -68,33 +70,49 @@ static void append_reason(struct text *out, const struct action *action)
 	append_rule(out, action);
 }
 
-static void append_action(struct text *out, const char *label, const struct action *action)
+static void append_failure(const struct report *report, const char *label,
+			   const struct action *action, struct text *out)
 {
+	append_label(out, label);
+	terminal_append_colored(out, "unable to remove", report->color ? TERMINAL_RED : NULL);
+	text_appendf(out, " %s ", resource_kind_name(action->kind));
+	text_append_escaped(out, name_of(action));
+	append_reason(out, action);
+}
+
+bool text_action(const struct report *report, const struct app_result *result,
+		 const struct action *action, struct text *out)
+{
+	char buffer[APP_HASH_LENGTH + 2];
+	const char *label = app_result_label(result, buffer, sizeof(buffer));
+
+	if (report->quiet && action->outcome != ACTION_FAILED)
+		return false;
 	switch (action->outcome) {
 	case ACTION_PLANNED:
 		open_action(out, label, "would remove ", action);
 		append_id(out, action);
 		append_rule(out, action);
-		return;
+		break;
 	case ACTION_REMOVED:
 		open_action(out, label, "removed ", action);
 		append_rule(out, action);
-		return;
+		break;
 	case ACTION_ALREADY_GONE:
 		open_action(out, label, "", action);
 		text_append(out, " was already gone");
 		append_rule(out, action);
-		return;
+		break;
 	case ACTION_KEPT:
 		open_action(out, label, "kept ", action);
 		append_id(out, action);
 		append_reason(out, action);
-		return;
+		break;
 	case ACTION_FAILED:
-		open_action(out, label, "unable to remove ", action);
-		append_reason(out, action);
-		return;
+		append_failure(report, label, action, out);
+		break;
 	}
+	return true;
 }
 
 static size_t count_actions(const struct app_result *result, enum action_outcome outcome)
@@ -132,13 +150,14 @@ static void append_plan(struct text *out, const struct app_result *result)
 			     COUNTED(count_actions(result, ACTION_PLANNED), "object"));
 }
 
-static void append_outcome(struct text *out, const struct app_result *result)
+static void append_outcome(const struct report *report, const struct app_result *result,
+			   struct text *out)
 {
 	char until[32];
 
 	switch (result->outcome) {
 	case APP_REAPED:
-		text_append(out, "reaped");
+		terminal_append_colored(out, "reaped", report->color ? TERMINAL_GREEN : NULL);
 		append_work(out, result);
 		return;
 	case APP_PLANNED:
@@ -163,7 +182,7 @@ static void append_outcome(struct text *out, const struct app_result *result)
 		text_append(out, "protected: left alone");
 		return;
 	case APP_LEFT:
-		text_append(out, "left");
+		terminal_append_colored(out, "left", report->color ? TERMINAL_RED : NULL);
 		append_work(out, result);
 		if (result->error.kind != ERROR_NONE) {
 			text_append(out, ": ");
@@ -195,20 +214,25 @@ void text_resources(const char *label, const struct app_result *result, struct t
 	}
 }
 
-void text_app(const struct report *report, const struct app_result *result, struct text *out)
+bool text_outcome(const struct report *report, const struct app_result *result, struct text *out)
 {
 	char buffer[APP_HASH_LENGTH + 2];
-	const char *label = app_result_label(result, buffer, sizeof(buffer));
 
-	for (size_t i = 0; i < result->action_count; i++)
-		if (is_wanted(report, &result->actions[i]))
-			append_action(out, label, &result->actions[i]);
 	if (report->quiet && result->outcome != APP_LEFT && result->error.kind == ERROR_NONE)
-		return;
-	text_append_escaped(out, label);
-	text_append(out, result->orphan ? ": orphan: " : ": ");
-	append_outcome(out, result);
+		return false;
+	append_label(out, app_result_label(result, buffer, sizeof(buffer)));
+	if (result->orphan)
+		text_append(out, "orphan: ");
+	append_outcome(report, result, out);
 	text_append(out, "\n");
+	return true;
+}
+
+void text_app(const struct report *report, const struct app_result *result, struct text *out)
+{
+	for (size_t i = 0; i < result->action_count; i++)
+		(void)text_action(report, result, &result->actions[i], out);
+	(void)text_outcome(report, result, out);
 }
 
 void text_summary(const struct report *report, const struct sweep_result *result, struct text *out)

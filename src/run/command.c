@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "kernel/cgroup.h"
 #include "lock/scratch.h"
+#include "model/event.h"
 #include "run_internal.h"
 
 #define KILL_STEP_MS 20
@@ -116,6 +117,8 @@ void command_enter(struct run *run)
 	make_cgroup(run, mount_fd);
 	if (options->hold)
 		hold_hand_over(run);
+	if (!options->hold)
+		run_tell_held(run);
 	if (options->hold || spawn(run, &err) == 0) {
 		run->deadline = clock_deadline(options->deadline_ms);
 		run->tick = clock_deadline(WATCH_AFTER_MS);
@@ -173,7 +176,12 @@ void command_stop(struct run *run, enum run_event event)
 		return;
 	}
 	if (deadline)
-		log_warning("the deadline of %s has passed: stopping", run->options->app);
+		log_event(LOG_LEVEL_WARNING, event_of(EVENT_RUN_STOPPED),
+			  "the deadline of %s has passed: stopping", run->options->app);
+	else if (event == RUN_EVENT_STOP)
+		log_story(event_of(EVENT_RUN_STOPPED),
+			  "%s is told to stop: signal %d from process %d", run->options->app,
+			  (int)run->signal.ssi_signo, (int)run->signal.ssi_pid);
 	run_note_told(run, event);
 	run_set_phase(run, RUN_PHASE_STOPPING);
 	run->deadline = CLOCK_NEVER;
@@ -196,7 +204,8 @@ void command_kill(struct run *run)
 	int64_t now = clock_now_ms();
 
 	if (run->kill_limit == 0) {
-		log_warning("killing what is left of the run of %s", run->options->app);
+		log_event(LOG_LEVEL_WARNING, event_of(EVENT_RUN_KILLED),
+			  "killing what is left of the run of %s", run->options->app);
 		run->kill_limit = clock_deadline(run->options->teardown_timeout_ms);
 	}
 	if (now >= run->kill_limit) {

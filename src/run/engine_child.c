@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "model/event.h"
 #include "run_internal.h"
 
 int engine_child_start(struct run *run, const char *mode, struct error *err)
@@ -89,11 +90,13 @@ void fresh_judge(struct run *run)
 	} else if (run->options->lease_term_ms && status == error_exit_status(ERROR_HELD)) {
 		leave_busy(run);
 	} else if (WIFSIGNALED(run->child_status)) {
-		log_error("unable to start %s clean: killed by signal %d; %s", run->options->app,
+		log_event(LOG_LEVEL_ERROR, event_of(EVENT_RUN_LEFT),
+			  "unable to start %s clean: killed by signal %d; %s", run->options->app,
 			  WTERMSIG(run->child_status), consequence);
 		run_leave(run, status, false);
 	} else {
-		log_error("unable to start %s clean: %s", run->options->app, consequence);
+		log_event(LOG_LEVEL_ERROR, event_of(EVENT_RUN_LEFT), "unable to start %s clean: %s",
+			  run->options->app, consequence);
 		/* Status 1: something is left, and the lockfile is the sweep's to-do entry. */
 		run_leave(run, status, status != 1);
 	}

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "kernel/process.h"
+#include "model/event.h"
 #include "run_internal.h"
 
 #define IMPATIENCE_MS 1000
@@ -91,7 +92,8 @@ static bool parent_event(struct run *run)
 	if (!run->parent_gone)
 		return false;
 	run->parent_gone = false;
-	log_warning("the parent of this run has died: stopping");
+	log_event(LOG_LEVEL_WARNING, event_of(EVENT_RUN_STOPPED),
+		  "the parent of this run has died: stopping");
 	if (run->parent_fd >= 0)
 		(void)close(run->parent_fd);
 	run->parent_fd = -1;

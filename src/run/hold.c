@@ -1,5 +1,6 @@
 /* A run without a command, as include/run/supervisor.h describes it. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "base/text.h"
 #include "kernel/marked.h"
 #include "kernel/process.h"
+#include "model/event.h"
 #include "run_internal.h"
 
 #define ANCESTORS_MAX 1000
@@ -28,6 +30,18 @@ void hold_hand_over(struct run *run)
 		run->parent_gone = true;
 }
 
+/* What there is to say goes to the log from now on. */
+static void on_its_own(const struct run *run)
+{
+	const struct run_hold *hold = run->options->hold;
+
+	(void)dup2(hold->log_fd, STDERR_FILENO);
+	if (hold->log_stream)
+		(void)setenv("JOURNAL_STREAM", hold->log_stream, 1);
+	log_open();
+	run_tell_held(run);
+}
+
 void hold_hear(struct run *run)
 {
 	char byte;
@@ -39,7 +53,7 @@ void hold_hear(struct run *run)
 	if (count < 0 && errno == EAGAIN)
 		return;
 	if (count == 1)
-		(void)dup2(run->options->hold->log_fd, STDERR_FILENO);
+		on_its_own(run);
 	else
 		run->parent_gone = true;
 	(void)close(run->handover_fd);
@@ -73,6 +87,7 @@ static void note_asking(struct run *run)
 
 void hold_stop(struct run *run, enum run_event event)
 {
+	const struct log_event *stopped = event_of(EVENT_RUN_STOPPED);
 	const char *app = run->options->app;
 
 	/* The byte may have come together with this: then the log is the one to write to. */
@@ -82,13 +97,14 @@ void hold_stop(struct run *run, enum run_event event)
 	if (event == RUN_EVENT_LEASE_LATE || event == RUN_EVENT_LEASE_OVER) {
 		lease_say(run);
 	} else if (event == RUN_EVENT_DEADLINE) {
-		log_warning("the deadline of %s has passed", app);
+		log_event(LOG_LEVEL_WARNING, stopped, "the deadline of %s has passed", app);
 	} else if (run->signal.ssi_pid > 0) {
-		log_info("%s is released: signal %d from process %d", app,
-			 (int)run->signal.ssi_signo, (int)run->signal.ssi_pid);
+		log_event(LOG_LEVEL_INFO, stopped, "%s is released: signal %d from process %d", app,
+			  (int)run->signal.ssi_signo, (int)run->signal.ssi_pid);
 		note_asking(run);
 	} else {
-		log_info("%s is released: what it was held for has ended", app);
+		log_event(LOG_LEVEL_INFO, stopped, "%s is released: what it was held for has ended",
+			  app);
 	}
 	teardown_enter(run);
 }

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "model/lease.h"
+#include "model/event.h"
 #include "run_internal.h"
 
 #define KEEPER_AGAIN_MS 1000
@@ -126,7 +127,8 @@ bool lease_keep(struct run *run)
 		return true;
 	lease_hear(run);
 	if (!run->lease.renewed_at || clock_boot_ms() >= stop_at(run)) {
-		log_error("unable to run %s: its lease was not renewed in time", run->options->app);
+		log_event(LOG_LEVEL_ERROR, event_of(EVENT_RUN_REFUSED),
+			  "unable to run %s: its lease was not renewed in time", run->options->app);
 		return false;
 	}
 	run->lease.watched = true;
@@ -183,9 +185,11 @@ bool lease_event(struct run *run, enum run_event *ret)
 void lease_say(const struct run *run)
 {
 	if (run->lease.lost)
-		log_error("the lease of %s is another's: killing this run", run->options->app);
+		log_event(LOG_LEVEL_ERROR, event_of(EVENT_RUN_STOPPED),
+			  "the lease of %s is another's: killing this run", run->options->app);
 	else
-		log_error("the lease of %s could not be renewed in time: stopping, before another "
+		log_event(LOG_LEVEL_ERROR, event_of(EVENT_RUN_STOPPED),
+			  "the lease of %s could not be renewed in time: stopping, before another "
 			  "host may take it",
 			  run->options->app);
 }

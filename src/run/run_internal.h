@@ -183,6 +183,8 @@ void run_environment_release(struct run_environment *environment);
 /* supervisor.c */
 /* Enters the phase and writes it to the record; a failed write is logged. */
 void run_set_phase(struct run *run, enum run_phase phase);
+/* The lock is held and the start was clean: for the journal. */
+void run_tell_held(const struct run *run);
 /* Notes, once, that the run was told to stop, and why. */
 void run_note_told(struct run *run, enum run_event event);
 /* Ends a run of which nothing was created. forget: a lockfile that we made goes as well. */

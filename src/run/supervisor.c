@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "kernel/process.h"
+#include "model/event.h"
 #include "run_internal.h"
 
 int run_log_error(const struct error *err)
@@ -25,6 +26,12 @@ void run_set_phase(struct run *run, enum run_phase phase)
 	run->phase = run->record.phase = phase;
 	if (app_lock_write_record(&run->lock, &run->record, &err) < 0)
 		log_warning("%s", err.message);
+}
+
+void run_tell_held(const struct run *run)
+{
+	log_story(event_of(EVENT_RUN_HELD), "%s is held by %s", run->options->app,
+		  run->record.holder);
 }
 
 void run_note_told(struct run *run, enum run_event event)
@@ -233,8 +240,10 @@ int supervisor_run(const struct run_options *options)
 	run.hash = app_hash_of(options->app);
 	run.waiting.run_limit = clock_deadline(options->wait_ms);
 	describe(&run);
+	log_set_subject(run.record.app, run.record.run_id);
 	while (run.phase != RUN_PHASE_RELEASED)
 		act(&run, events_next(&run));
 	release(&run);
+	log_set_subject(NULL, NULL);
 	return run.status;
 }

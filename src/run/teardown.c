@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "model/event.h"
 #include "run_internal.h"
 
 #define KILL_STEP_MAX_MS 20
@@ -17,6 +18,8 @@ static void give_up_lock(struct run *run)
 	run->status = run->told ? run->told : run->command_status;
 	if (run->status == 0 && run->teardown_failed)
 		run->status = 1;
+	log_story(event_of(EVENT_RUN_ENDED), "the run of %s has ended with status %d",
+		  run->options->app, run->status);
 }
 
 /* As it was meant: the lockfile stays, for the next sweep. */
@@ -28,7 +31,8 @@ static void leave_to_sweep(struct run *run)
 
 static void fail(struct run *run, const char *reason)
 {
-	log_error("unable to clean up after %s: %s; its lockfile stays for the next sweep",
+	log_event(LOG_LEVEL_ERROR, event_of(EVENT_RUN_LEFT),
+		  "unable to clean up after %s: %s; its lockfile stays for the next sweep",
 		  run->options->app, reason);
 	run->teardown_failed = true;
 	/* The record goes on saying "teardown": that tells `release` that it was not completed, and
@@ -54,8 +58,9 @@ static void keep(struct run *run)
 
 	run->record.keep_until = clock_wall_seconds() + seconds;
 	run->record.keep_boot = clock_boot_seconds() + seconds;
-	log_warning("%s failed: what it made is kept until %s", run->options->app,
-		    clock_format(run->record.keep_until, until, sizeof(until)));
+	log_event(LOG_LEVEL_WARNING, event_of(EVENT_RUN_KEPT),
+		  "%s failed: what it made is kept until %s", run->options->app,
+		  clock_format(run->record.keep_until, until, sizeof(until)));
 	/* Another host would take a lease that nobody renews for a dead run's. */
 	run->keeping = true;
 	if (!run->options->lease_term_ms) {

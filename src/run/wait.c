@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "model/event.h"
 #include "run_internal.h"
 
 /* How long an unnamed holder may be a janitor's probe, or a run that is about to name itself. */
@@ -95,7 +96,8 @@ static void report(struct run *run, int64_t now)
 		return;
 	run->waiting.report_at = now + REPORT_MS;
 	describe_holder(run, &holder);
-	log_info("waiting for %s: held by %s", run->options->app, text_get(&holder));
+	log_event(LOG_LEVEL_INFO, event_of(EVENT_RUN_WAITS), "waiting for %s: held by %s",
+		  run->options->app, text_get(&holder));
 }
 
 static void leave_busy(struct run *run)
@@ -104,10 +106,9 @@ static void leave_busy(struct run *run)
 	bool skip = run->options->if_held == IF_HELD_SKIP;
 
 	describe_holder(run, &holder);
-	if (skip)
-		log_info("skipped: %s is held by %s", run->options->app, text_get(&holder));
-	else
-		log_error("unable to lock %s: held by %s", run->options->app, text_get(&holder));
+	log_event(skip ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, event_of(EVENT_RUN_REFUSED),
+		  skip ? "skipped: %s is held by %s" : "unable to lock %s: held by %s",
+		  run->options->app, text_get(&holder));
 	run_leave(run, skip ? 0 : run->options->conflict_status, false);
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "model/event.h"
 #include "run_internal.h"
 
 void watch_begin(struct run *run)
@@ -44,13 +45,15 @@ void watch_look(struct run *run)
 		return;
 	case LOCK_GONE:
 	case LOCK_REPLACED:
-		log_error("the lockfile of %s was removed, renamed or replaced while this run is "
+		log_event(LOG_LEVEL_ERROR, event_of(EVENT_LOCK_DELETED),
+			  "the lockfile of %s was removed, renamed or replaced while this run is "
 			  "alive: the lock is held, but another run or a janitor may begin with "
 			  "%s now. Whatever cleans up %s must leave ci-app-*.lock alone",
 			  run->options->app, run->options->app, run->dir.path);
 		break;
 	default:
-		log_error("%s: the lock of this run may protect nothing any more", err.message);
+		log_event(LOG_LEVEL_ERROR, event_of(EVENT_LOCK_DELETED),
+			  "%s: the lock of this run may protect nothing any more", err.message);
 		break;
 	}
 	watch_end(run);

@@ -258,7 +258,8 @@ static void messages_go_to_the_journal(void)
 	       (count = read(stream, text + length, sizeof(text) - 1 - length)) > 0)
 		length += (size_t)count;
 	text[length] = '\0';
-	CU_ASSERT(!strncmp(text, "ci-janitor\n\n6\n0\n0\n0\n0\nci-janitor: shop is released", 46));
+	CU_ASSERT(!strncmp(text, "ci-janitor\n\n6\n1\n0\n0\n0\n<6>shop is held by ", 39));
+	CU_ASSERT(strstr(text, "\n<6>shop is released: signal 15 from process ") != NULL);
 	close(stream);
 	close(fd);
 	CU_ASSERT(wait_for_end(record.pid));

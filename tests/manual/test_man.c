@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "harness/command.h"
 #include "harness/harness.h"
+#include "model/event.h"
 
 #define PAGES SOURCE_DIR "/packaging/man"
 
@@ -156,6 +157,29 @@ static void keys_and_defaults(void)
 	free(page);
 }
 
+/* Each event is ".It Li NAME MESSAGE_ID". */
+static void events_and_their_ids(void)
+{
+	char *page = read_text(PAGES "/ci-janitor.1"), *part = part_of(page, ".Sh JOURNAL");
+
+	for (int i = 0; i < EVENT_COUNT; i++) {
+		const struct log_event *event = event_of((enum event)i);
+		char line[160];
+
+		CHECK_NUMBER(strlen(event->message_id), 32);
+		CHECK_NUMBER(strspn(event->message_id, "0123456789abcdef"), 32);
+		for (int k = 0; k < i; k++)
+			CU_ASSERT(strcmp(event->message_id, event_of((enum event)k)->message_id));
+		snprintf(line, sizeof(line), ".It Li %s %s", event->name, event->message_id);
+		if (!has_line(part, line))
+			fprintf(stderr, "\nci-janitor.1, JOURNAL: no line \"%s\"\n", line);
+		CU_ASSERT(has_line(part, line));
+	}
+	CHECK_NUMBER(count_lines(part, ".It Li "), EVENT_COUNT);
+	free(part);
+	free(page);
+}
+
 /* Which other manuals there are is the machine's matter. */
 static void lint(void)
 {
@@ -172,6 +196,7 @@ static void lint(void)
 static const struct test tests[] = {
 	{ "ci-janitor(1): commands and options", commands_and_options },
 	{ "ci-janitor.conf(5): keys and defaults", keys_and_defaults },
+	{ "ci-janitor(1): events and their ids", events_and_their_ids },
 	{ "mandoc finds nothing", lint },
 	{ NULL, NULL },
 };

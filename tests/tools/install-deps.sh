@@ -37,6 +37,7 @@ pgrep		procps		procps-ng		procps			procps-ng
 spin		spin		spin			spin			spin
 mandoc		mandoc		mandoc			mandoc			mandoc
 zsh		zsh		zsh			zsh			zsh
+journald	systemd		systemd			-			systemd
 fish		fish		fish			fish			fish
 python3		python3		python3			python3			python
 valgrind	valgrind	valgrind		valgrind		valgrind
@@ -81,6 +82,7 @@ missing_things() { # [test]
 		mkfs.ext4 mkfs.xfs mkfs.btrfs; do
 		! lacks_tool "$tool" || echo "$tool"
 	done
+	[ -x /lib/systemd/systemd-journald ] || echo journald
 	lacks_tool cc || ! lacks_static_libc || echo libc-static
 }
 

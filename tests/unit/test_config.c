@@ -200,7 +200,7 @@ static void test_every_key_is_read(void)
 		      "hook_failure = ignore\n"
 		      "[orphans]\napp_pattern = pr-* mr-*\nmin_age = 0\n"
 		      "[run]\nkill_grace = 0\nteardown_timeout = 5m\n"
-		      "[report]\nwarn_age = 12h\nmetrics = /m/x.prom",
+		      "[report]\nci_log = plain\nwarn_age = 12h\nmetrics = /m/x.prom",
 		      &err),
 		0);
 	CHECK_TEXT(err.message, "");
@@ -232,6 +232,7 @@ static void test_every_key_is_read(void)
 	CHECK_NUMBER(settings.orphan_min_age_ms, 0);
 	CHECK_NUMBER(settings.kill_grace_ms, 0);
 	CHECK_NUMBER(settings.teardown_timeout_ms, 300000);
+	CHECK_NUMBER(settings.ci_log, CI_LOG_PLAIN);
 	CHECK_NUMBER(settings.warn_age_ms, 12 * 3600000);
 	CHECK_TEXT(settings.metrics, "/m/x.prom");
 }
@@ -290,6 +291,7 @@ static void check_same(const struct settings *a, const struct settings *b)
 	CHECK_TEXT(a->scratch_dir, b->scratch_dir);
 	CHECK_NUMBER(a->scratch_links.count, b->scratch_links.count);
 	CHECK_NUMBER(a->scratch_env.count, b->scratch_env.count);
+	CHECK_NUMBER(a->ci_log, b->ci_log);
 	CHECK_NUMBER(a->warn_age_ms, b->warn_age_ms);
 }
 

@@ -1,0 +1,44 @@
+#include "dead_fixture.h"
+
+#include <signal.h>
+
+#include "harness/harness.h"
+
+#define VOLUMES "GET /v1.41/volumes"
+#define VOLUME                                                                                     \
+	"{\"Volumes\": [{\"Name\": \"shop_data\", \"Driver\": \"local\", \"Labels\": "             \
+	"{\"com.docker.compose.project\": \"shop\"}, \"CreatedAt\": \"2026-01-01T00:00:00Z\"}]}"
+
+void dead_run(const char *dir, struct record *ret_record)
+{
+	struct process run;
+
+	process_start(&run, RUN "shop -- sleep 600", dir);
+	CU_ASSERT(wait_for_phase(dir, "shop", RUN_PHASE_RUNNING));
+	if (ret_record)
+		lockfile_record(dir, "shop", ret_record);
+	kill(run.pid, SIGKILL);
+	process_wait(&run, SOON_MS, NULL);
+}
+
+struct scripted_engine *dead_engine(int removal_ms)
+{
+	struct scripted_engine *engine = scripted_start();
+
+	scripted_empty(engine);
+	scripted_json(engine, VOLUMES, "200 OK", VOLUME);
+	scripted_raw(engine, "DELETE /v1.41/volumes/shop_data", "HTTP/1.1 204 No Content\r\n\r\n",
+		     27, removal_ms, SCRIPTED_KEEP);
+	return engine;
+}
+
+static bool removal_was_asked(void *engine)
+{
+	return scripted_counts(engine).removals > 0;
+}
+
+void dead_engine_removes(struct scripted_engine *engine)
+{
+	CU_ASSERT(wait_until(removal_was_asked, engine, SOON_MS));
+	scripted_json(engine, VOLUMES, "200 OK", "{\"Volumes\": []}");
+}

@@ -1,0 +1,180 @@
+/* What the program says to a terminal, to a CI system, and to neither. */
+#include <stdio.h>
+#include <string.h>
+
+#include "dead_fixture.h"
+#include "harness/harness.h"
+
+/* The command on a terminal of its own, whose output goes to standard output. */
+#define TERMINAL(term) "TERM=" term " exec script -qefc '%s' /dev/null"
+#define CI(variable) "exec sh -c '" variable "=true %s 2>&1 | cat'"
+
+static void check_has(const char *text, const char *piece)
+{
+	if (!strstr(text, piece))
+		printf("\nmissing: %s\nin:\n%s", piece, text);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, piece));
+}
+
+static void check_has_not(const char *text, const char *piece)
+{
+	if (strstr(text, piece))
+		printf("\nunwanted: %s\nin:\n%s", piece, text);
+	CU_ASSERT_PTR_NULL(strstr(text, piece));
+}
+
+/* Runs a sweep of a dead run in the shell command, whose hole is the sweep. */
+static void sweep_in(struct command_result *result, const char *shell, const char *options)
+{
+	struct scripted_engine *engine = dead_engine(2000);
+	const char *dir = temp_dir();
+	struct process process;
+	char sweep[1024], command[2048];
+
+	dead_run(dir, NULL);
+	snprintf(sweep, sizeof(sweep), "%s --lock-dir %s -H %s %s", PROGRAM, dir,
+		 scripted_host(engine), options);
+	/* One of the formats above. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	snprintf(command, sizeof(command), shell, sweep);
+#pragma GCC diagnostic pop
+	process_start(&process, "%s", command);
+	dead_engine_removes(engine);
+	CHECK_NUMBER(process_wait(&process, COMMAND_TIMEOUT_MS, result), 0);
+	scripted_stop(engine);
+}
+
+static void a_status_line(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *removed;
+
+	sweep_in(&result, TERMINAL("xterm"), "sweep");
+	check_has(result.output, "\r\033[K0/1 apps, 1s: shop");
+	/* Wiped before the first result, and not shown again. */
+	removed = strstr(result.output, "\r\033[Kshop: removed volume shop_data");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(removed);
+	check_has_not(removed, "apps, ");
+	check_has(removed, "\033[32mreaped\033[0m");
+	command_result_release(&result);
+	result = (struct command_result){ 0 };
+	sweep_in(&result, TERMINAL("xterm"), "sweep -q");
+	CHECK_TEXT(result.output, "");
+}
+
+static void it_fits_the_terminal(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	sweep_in(&result, "TERM=xterm exec script -qefc 'stty cols 12; %s' /dev/null", "sweep");
+	check_has(result.output, "\r\033[K0/1 apps, 1\r\033[K");
+}
+
+static void a_dumb_terminal(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	sweep_in(&result, TERMINAL("dumb"), "sweep");
+	check_has(result.output, "shop: removed volume shop_data");
+	check_has_not(result.output, "\033");
+	check_has_not(result.output, "apps, ");
+}
+
+static void colors(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	run_command(&result, "TERM=xterm script -qefc '%s -c /none list' /dev/null", PROGRAM);
+	check_has(result.output, "\033[31mci-janitor:\033[0m unable to");
+	run_command(&result, "NO_COLOR=1 TERM=xterm script -qefc '%s -c /none list' /dev/null",
+		    PROGRAM);
+	check_has_not(result.output, "\033");
+	run_command(&result, "NO_COLOR= TERM=xterm script -qefc '%s -c /none list' /dev/null",
+		    PROGRAM);
+	check_has(result.output, "\033[31m");
+	run_command(&result, "TERM=xterm script -qefc '%s --color=never -c /none list' /dev/null",
+		    PROGRAM);
+	check_has_not(result.output, "\033");
+	run_command(&result, "%s -c /none list", PROGRAM);
+	CHECK_TEXT(strstr(result.errors, "\033") ? "coloured" : "plain", "plain");
+	run_command(&result, "%s --color=always -c /none list", PROGRAM);
+	check_has(result.errors, "\033[31mci-janitor:\033[0m unable to");
+}
+
+static void github_folds_and_annotates(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	sweep_in(&result, CI("GITHUB_ACTIONS"), "run shop -- printf \"of CMD\\n\"");
+	check_has(result.output, "::group::ci-janitor: clean start of shop\nshop: removed volume "
+				 "shop_data (com.docker.compose.project=shop)\n");
+	check_has(result.output, "\n::endgroup::\nof CMD\n");
+	check_has_not(result.output, "\033");
+	run_command(&result, "GITHUB_ACTIONS=true %s -c /none%%0Ax list 2>&1 | cat", PROGRAM);
+	CHECK_TEXT(strstr(result.output, "::error title=ci-janitor::unable to") == result.output
+			   ? "annotated"
+			   : result.output,
+		   "annotated");
+	check_has(result.output, "/none%250Ax");
+	/* Not in a file, not when few words are wanted, not outside. */
+	run_command(&result, "GITHUB_ACTIONS=true %s -c /none list", PROGRAM);
+	check_has(result.errors, "ci-janitor: unable to");
+	run_command(&result, "GITHUB_ACTIONS=true %s -q -c /none list 2>&1 | cat", PROGRAM);
+	check_has(result.output, "ci-janitor: unable to");
+	run_command(&result, "GITHUB_ACTIONS=false %s -c /none list 2>&1 | cat", PROGRAM);
+	check_has(result.output, "ci-janitor: unable to");
+}
+
+static void gitlab_folds(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	sweep_in(&result, CI("GITLAB_CI"), "run shop -- printf \"of CMD\\n\"");
+	check_has(result.output, "\033[0Ksection_start:");
+	check_has(result.output,
+		  ":ci_janitor\r\033[0Kci-janitor: clean start of shop\nshop: removed volume ");
+	check_has(result.output, ":ci_janitor\r\033[0K\nof CMD\n");
+	check_has_not(result.output, "::");
+}
+
+static void plain_by_configuration(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir();
+
+	run_command(&result, "printf '[report]\\nci_log = plain\\n' >%s/conf", dir);
+	run_command(&result, "GITHUB_ACTIONS=true %s -c %s/conf --lock-dir %s reap //x 2>&1 | cat",
+		    PROGRAM, dir, dir);
+	CHECK_TEXT(strstr(result.output, "::") ? result.output : "plain", "plain");
+	run_command(&result, "GITHUB_ACTIONS=true %s --lock-dir %s reap //x 2>&1 | cat", PROGRAM,
+		    dir);
+	check_has(result.output, "::error title=ci-janitor::");
+}
+
+/* What others wrote gives no commands to a runner. */
+static void others_words_are_no_commands(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	run_command(&result, "GITHUB_ACTIONS=true %s -c '/x\n::set-env name=A::b' list 2>&1 | cat",
+		    PROGRAM);
+	check_has_not(result.output, "\n::set-env");
+	run_command(&result, "GITHUB_ACTIONS=true %s -c '/x##[set-env name=A]b' list 2>&1 | cat",
+		    PROGRAM);
+	check_has_not(result.output, "##[");
+	check_has(result.output, "##\\x5bset-env");
+}
+
+static const struct test tests[] = {
+	{ "a status line on a terminal", a_status_line },
+	{ "it fits the terminal", it_fits_the_terminal },
+	{ "a dumb terminal", a_dumb_terminal },
+	{ "colours", colors },
+	{ "GitHub folds and annotates", github_folds_and_annotates },
+	{ "GitLab folds", gitlab_folds },
+	{ "plain by configuration", plain_by_configuration },
+	{ "others' words are no commands", others_words_are_no_commands },
+	{ NULL, NULL },
+};
+TEST_SUITE(output, tests)
