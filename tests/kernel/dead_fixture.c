@@ -19,6 +19,8 @@ void dead_run(const char *dir, struct record *ret_record)
 		lockfile_record(dir, "shop", ret_record);
 	kill(run.pid, SIGKILL);
 	process_wait(&run, SOON_MS, NULL);
+	/* A child that is just being started has the lock until its exec. */
+	CU_ASSERT(wait_for_free_lock(dir, "shop"));
 }
 
 struct scripted_engine *dead_engine(int removal_ms)
