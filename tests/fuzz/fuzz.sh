@@ -28,7 +28,7 @@ fuzz() { # TARGET
 minimise() { # TARGET
 	new=$(mktemp -d)
 	find "$here/corpus/$1" -type f -name 'seed-*' -exec cp {} "$new" \;
-	"$build/fuzz-$1" -merge=1 -max_len=512 "$new" "$here/corpus/$1" "$build/corpus/$1"
+	"$build/fuzz-$1" -set_cover_merge=1 -use_counters=0 -max_len=512 "$new" "$here/corpus/$1" "$build/corpus/$1"
 	find "$here/corpus/$1" -type f ! -name 'seed-*' -delete
 	find "$new" -type f ! -name 'seed-*' -exec cp {} "$here/corpus/$1" \;
 	rm -rf "$new"
