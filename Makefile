@@ -260,9 +260,24 @@ coverage:
 		check-$$layer || :; done
 	$(Q)gcovr --root . --object-directory $(O)/coverage --filter src/ --print-summary
 
+# The CI recipes, played on a real engine.
+.PHONY: check-recipes
+check-recipes: $(PROGRAM)
+	$(Q)tests/recipes/check-recipes.py $(O)
+
+# The protocol's picture is drawn from a text.
+PICTURE	 := packaging/doc/protocol.svg
+DRAW	 = mscgen -T svg -i $(PICTURE:.svg=.msc) -o - | \
+	   sed '/text-rendering=/a<rect width="100%" height="100%" fill="white"/>'
+.PHONY: picture check-picture
+picture:
+	$(Q)$(DRAW) >$(PICTURE)
+check-picture:
+	$(Q)$(DRAW) | cmp - $(PICTURE)
+
 # In the order in which they begin, two at a time; the long ones first.
-CHECKED	 := model swarm kernel sanitize packages units torture crash bench engine valgrind \
-	    unit fuzz manual layers headers
+CHECKED	 := model swarm kernel sanitize packages units torture crash recipes bench engine \
+	    valgrind unit fuzz manual layers headers picture
 # Makes of their own: only after the installation does pkg-config know the flags.
 check: deps-test
 	$(Q)$(MAKE) --no-print-directory -j2 check-programs

@@ -226,11 +226,15 @@ def kill_tree(pid):
 class Bed:
     """The engine, the lock directory, and a workspace for each run of a recipe."""
 
+    SSHD = "/run/sshd"  # sshd's, for whom no other will do; an init makes it
+
     def __init__(self, build):
         self.program = os.path.abspath(build) + "/ci-janitor"
         self.top = tempfile.mkdtemp(prefix="ci-janitor-recipes.")
         self.engine, self.locks = self.top + "/engine", self.top + "/locks"
         os.mkdir(self.locks, 0o700)
+        self.made_sshd = not os.path.exists(self.SSHD)
+        os.makedirs(self.SSHD, exist_ok=True)
 
     def __enter__(self):
         env = {**os.environ, "ENGINE_OWNER": str(os.getpid())}
@@ -242,6 +246,8 @@ class Bed:
     def __exit__(self, *unused):
         subprocess.run([FIXTURE, "stop", self.engine], check=True)
         shutil.rmtree(self.top)
+        if self.made_sshd:
+            os.rmdir(self.SSHD)
 
     def env(self, work):
         return {"PATH": os.path.dirname(self.program) + ":" + os.environ["PATH"], "WORK": work,

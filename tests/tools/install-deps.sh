@@ -45,6 +45,10 @@ bash		bash		bash			bash			bash
 systemd-analyze	systemd		systemd			-			systemd
 dbus-daemon	dbus		dbus-daemon		-			dbus
 shellcheck	shellcheck	ShellCheck		shellcheck		shellcheck
+ssh		openssh-client	openssh-clients		openssh-client		openssh
+sshd		openssh-server	openssh-server		openssh-server		openssh
+mscgen		mscgen		mscgen			-			-
+python-yaml	python3-yaml	python3-pyyaml		py3-yaml		python-yaml
 mkfs.ext4	e2fsprogs	e2fsprogs		e2fsprogs		e2fsprogs
 mkfs.xfs	xfsprogs	xfsprogs		xfsprogs		xfsprogs
 mkfs.btrfs	btrfs-progs	btrfs-progs		btrfs-progs		btrfs-progs
@@ -68,6 +72,11 @@ lacks_static_libc() {
 	[ "$status" = 1 ]
 }
 
+# Of the system's Python: another one in the PATH has packages of its own.
+lacks_yaml() {
+	! /usr/bin/python3 -c 'import yaml' 2>/dev/null
+}
+
 missing_things() { # [test]
 	for tool in cc make pkg-config; do
 		! lacks_tool "$tool" || echo "$tool"
@@ -79,11 +88,13 @@ missing_things() { # [test]
 	[ "${1:-}" = test ] || return 0
 	for tool in dockerd docker iptables ip unshare nsenter setpriv strace curl pgrep bash spin mandoc python3 zsh fish \
 		valgrind git dh dpkg-buildpackage lintian systemd-analyze dbus-daemon shellcheck \
+		ssh sshd mscgen \
 		mkfs.ext4 mkfs.xfs mkfs.btrfs; do
 		! lacks_tool "$tool" || echo "$tool"
 	done
 	[ -x /lib/systemd/systemd-journald ] || echo journald
 	lacks_tool cc || ! lacks_static_libc || echo libc-static
+	! lacks_yaml || echo python-yaml
 }
 
 package_of() { # NAME COLUMN
