@@ -8,6 +8,7 @@
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,21 @@ struct engine_facts {
 	enum swarm_role role;
 	char swarm_state[32]; /* LocalNodeState as stated: "active", "inactive", "locked", ... */
 };
+
+#define ENGINE_ADDRESS_MAX 160
+
+/* Which engine an address means, to be kept in a record and compared later, perhaps by another
+ * program, user or container. */
+struct engine_identity {
+	char address[ENGINE_ADDRESS_MAX + 1]; /* normalised; empty: none that a record can hold */
+	char socket[64]; /* the socket's inode, by whatever path; empty: not a socket, or none there
+			  */
+};
+
+/* host as in engine_options. Nothing is connected to. -1 as engine_open would fail. */
+int engine_identify(const char *host, struct engine_identity *ret, struct error *err);
+/* By address or by inode. What has no address may be any. */
+bool engine_is_same(const struct engine_identity *a, const struct engine_identity *b);
 
 /*
  * Connects, negotiates the version and finds out the swarm role. DOCKER_TLS_VERIFY and

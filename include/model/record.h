@@ -38,7 +38,9 @@ struct record {
 	char host[65];
 	char boot_id[37];
 	char cgroup[RECORD_TEXT_MAX + 1]; /* the run's own, below the cgroup v2 mount */
-	pid_t pid;			  /* of the supervisor, in its own PID namespace */
+	char engine[RECORD_TEXT_MAX + 1]; /* where its objects are: engine/engine.h's identity */
+	char engine_socket[64];
+	pid_t pid;	     /* of the supervisor, in its own PID namespace */
 	uint64_t start_time; /* of that pid: /proc/PID/stat field 22, clock ticks since boot */
 	enum run_phase phase;
 	int64_t since;	  /* wall-clock second at which the lock was taken */

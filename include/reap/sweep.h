@@ -32,6 +32,9 @@ struct sweep_options {
 	 * timeout_ms: all the time it may take. */
 	int (*connect)(void *data, int64_t timeout_ms, struct engine_port *ret, struct error *err);
 	void *connect_data;
+	/* With connect_data: is it the engine where the run made its things? -1 with *err: no, and
+	 * its emptiness proves nothing. NULL: it always is. */
+	int (*check_engine)(void *data, const struct record *record, struct error *err);
 
 	/* [lock] cluster: what our leases say, app and stack aside; NULL: apps have none. */
 	const struct lease_holder *lease;

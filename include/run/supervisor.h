@@ -74,7 +74,8 @@ struct run_options {
 	struct run_parent parent;    /* without hold: its death stops the run */
 	const char *stack;
 	const char *holder;
-	const char *job_url; /* NULL: none */
+	const char *job_url;		    /* NULL: none */
+	const char *engine, *engine_socket; /* for the record */
 	enum if_held if_held;
 	int conflict_status;	 /* with IF_HELD_FAIL or a wait that ran out; default 75 */
 	int64_t wait_ms;	 /* bound on waiting for another run; CLOCK_NEVER: none */

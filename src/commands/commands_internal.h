@@ -42,11 +42,18 @@ struct engine_connection {
 	const struct settings *settings;
 	int jobs;
 	int wake_fd;
+	bool is_meant;	       /* somebody named it for just this: what a record says is no matter */
 	struct engine *engine; /* NULL until it was needed */
 	struct error error;    /* why the engine could not be used */
+	enum { IDENTITY_NOT_ASKED, IDENTITY_KNOWN, IDENTITY_UNKNOWN } has_identity;
+	struct engine_identity identity;
 };
 int engine_connect(void *connection, int64_t timeout_ms, struct engine_port *ret,
 		   struct error *err);
+/* As sweep_options.check_engine wants it. */
+int engine_check(void *connection, const struct record *record, struct error *err);
+/* Makes the record state the engine. */
+void engine_describe(struct engine_connection *connection, struct record *record);
 void engine_disconnect(struct engine_connection *connection);
 
 /* janitor.c: one sweep or reap as the commands share it. */

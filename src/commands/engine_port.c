@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "commands_internal.h"
 
 /* Removals under way at once, of all apps: more are not faster on the engine. */
@@ -80,6 +82,43 @@ int engine_connect(void *data, int64_t timeout_ms, struct engine_port *ret, stru
 		.swarm_state = port_swarm_state,
 	};
 	return 0;
+}
+
+static bool identify(struct engine_connection *connection)
+{
+	if (connection->has_identity == IDENTITY_NOT_ASKED)
+		connection->has_identity = engine_identify(connection->settings->engine_host,
+							   &connection->identity, NULL)
+						   ? IDENTITY_UNKNOWN
+						   : IDENTITY_KNOWN;
+	return connection->has_identity == IDENTITY_KNOWN;
+}
+
+void engine_describe(struct engine_connection *connection, struct record *record)
+{
+	if (!identify(connection))
+		return;
+	(void)snprintf(record->engine, sizeof(record->engine), "%s", connection->identity.address);
+	(void)snprintf(record->engine_socket, sizeof(record->engine_socket), "%s",
+		       connection->identity.socket);
+}
+
+int engine_check(void *data, const struct record *record, struct error *err)
+{
+	struct engine_connection *connection = data;
+	struct engine_identity stated = { .address = "" };
+
+	/* An address that can't be made out fails with its reason when it is connected to. */
+	if (connection->is_meant || !record->known || !record->engine[0] || !identify(connection))
+		return 0;
+	(void)snprintf(stated.address, sizeof(stated.address), "%s", record->engine);
+	(void)snprintf(stated.socket, sizeof(stated.socket), "%s", record->engine_socket);
+	if (engine_is_same(&stated, &connection->identity))
+		return 0;
+	return error_set(err, ERROR_ENGINE,
+			 "unable to judge it by the engine at %s: its run used the one at %s "
+			 "(ci-janitor --host URL reap names the one to ask)",
+			 connection->identity.address, record->engine);
 }
 
 void engine_disconnect(struct engine_connection *connection)

@@ -119,6 +119,7 @@ int janitor_init(struct janitor *janitor, struct context *context, int64_t jobs,
 			     .wake_fd = wake_fd,
 			     .name_live = context->report.verbose || context->report.json,
 			     .connect = engine_connect,
+			     .check_engine = engine_check,
 			     .on_result = show,
 			     .on_begin = log_begin,
 			     .on_hook_line = janitor_log_hook },
@@ -181,6 +182,7 @@ int janitor_want_orphans(struct janitor *janitor, struct error *err)
 		return error_set(err, ERROR_CONFIG,
 				 "--orphans: no app can be one: [orphans] app_pattern is empty");
 	holder_record("", &janitor->orphan_record);
+	engine_describe(&janitor->connection, &janitor->orphan_record);
 	janitor->options.orphans = true;
 	janitor->options.orphan_record = &janitor->orphan_record;
 	return 0;

@@ -139,8 +139,8 @@ static int look(const char *app, const struct app_lock *lock, struct wait *wait,
 	return clock_now_ms() < limit ? 0 : refuse_held(app, lock, err);
 }
 
-static int acquire(const struct janitor *janitor, const struct lock_dir *dir,
-		   struct reap_target *target, struct error *err)
+static int acquire(struct janitor *janitor, const struct lock_dir *dir, struct reap_target *target,
+		   struct error *err)
 {
 	struct app_hash hash = app_hash_of(target->app);
 	struct wait wait = {
@@ -153,6 +153,7 @@ static int acquire(const struct janitor *janitor, const struct lock_dir *dir,
 	int state;
 
 	holder_record(target->app, &record);
+	engine_describe(&janitor->connection, &record);
 	for (;;) {
 		state = app_lock_try(dir, &hash, LOCK_ROLE_JANITOR, &record, &target->lock,
 				     &target->created, err);
@@ -182,7 +183,7 @@ static void give_up(const struct lock_dir *dir, struct reap_target *target)
 }
 
 /* Fills the target with the lock and what is known of the dead holder. */
-static int prepare(const struct janitor *janitor, const struct lock_dir *dir, const char *app,
+static int prepare(struct janitor *janitor, const struct lock_dir *dir, const char *app,
 		   struct reap_target *target, struct error *err)
 {
 	*target = (struct reap_target){ .lock = APP_LOCK_NONE };
@@ -291,6 +292,7 @@ int command_reap(struct context *context, char **operands)
 	}
 	janitor_want_leases(&janitor, &dir, NULL, NULL);
 	janitor.options.lease_from = given.lease_host;
+	janitor.connection.is_meant = global_options.host != NULL;
 	status = reap(&janitor, &dir, operands);
 	janitor_release(&janitor);
 	lock_dir_close(&dir);

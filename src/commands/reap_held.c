@@ -196,6 +196,8 @@ static int reap(struct context *context, const struct lock_dir *dir, const char 
 	janitor.options.on_lease_busy = show_busy;
 	janitor.options.on_lease_renewed = lease_tell_renewed;
 	shown.janitor = &janitor;
+	/* What the run has made is on the engine that it names. */
+	janitor.connection.is_meant = !is_fresh();
 	janitor.options.on_result = show;
 	janitor.options.on_hook_line = show_hook;
 	if (janitor.options.on_progress)

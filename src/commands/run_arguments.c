@@ -43,6 +43,18 @@ void own_command_add_option(struct own_command *own, const char *option, const c
 	own_command_add(own, value);
 }
 
+/* Docker's context may be another one by the time of the teardown: a socket that it led to is
+ * named. TLS files go only with the context's name. */
+static const char *host_of(const struct own_command *own)
+{
+	const char *host = own->context->settings.engine_host;
+
+	if ((!host || !strncmp(host, ENGINE_CONTEXT, strlen(ENGINE_CONTEXT))) &&
+	    !strncmp(own->engine->address, "unix://", 7))
+		return own->engine->address;
+	return host;
+}
+
 void own_command_begin(struct own_command *own, const char *command)
 {
 	const struct context *context = own->context;
@@ -51,7 +63,7 @@ void own_command_begin(struct own_command *own, const char *command)
 	own_command_add(own, "ci-janitor");
 	own_command_add_option(own, "--config", context->config);
 	own_command_add_option(own, "--lock-dir", context->settings.lock_dir);
-	own_command_add_option(own, "--host", context->settings.engine_host);
+	own_command_add_option(own, "--host", host_of(own));
 	if (context->report.quiet)
 		own_command_add(own, "--quiet");
 	if (context->report.verbose)
@@ -165,6 +177,8 @@ static void fill_options(struct run_prepared *prepared, const struct context *co
 		.stack = prepared->stack,
 		.holder = prepared->holder,
 		.job_url = prepared->job_url,
+		.engine = prepared->engine.address,
+		.engine_socket = prepared->engine.socket,
 		.if_held = (enum if_held)given->if_held,
 		.conflict_status = (int)given->conflict_status,
 		.wait_ms = or_default(given->wait_ms, CLOCK_NEVER),
@@ -195,7 +209,10 @@ int run_prepare(struct run_prepared *ret, const struct context *context, const c
 	const char *holder = run_arguments.holder;
 
 	*ret = (struct run_prepared){
-		.own = { .context = context, .app = app, .stack = ret->stack },
+		.own = { .context = context,
+			 .app = app,
+			 .stack = ret->stack,
+			 .engine = &ret->engine },
 		.holder = holder ? xstrdup(holder) : holder_id(pid),
 		.job_url = holder_job_url(),
 	};
@@ -206,6 +223,8 @@ int run_prepare(struct run_prepared *ret, const struct context *context, const c
 		(void)snprintf(ret->stack, sizeof(ret->stack), "%s", run_arguments.stack);
 	else
 		settings_stack_name(&context->settings, app, ret->stack, sizeof(ret->stack));
+	/* What fails here fails with its reason when the engine is needed, if it is. */
+	(void)engine_identify(context->settings.engine_host, &ret->engine, NULL);
 	fill_options(ret, context, app);
 	return 0;
 }

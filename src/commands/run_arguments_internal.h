@@ -48,6 +48,7 @@ struct own_command {
 	const struct context *context;
 	const char *app;
 	const char *stack;
+	const struct engine_identity *engine; /* what the record says */
 	char fd[24], wait_limit[24], janitor_limit[24];
 	size_t count;
 	char *argv[OWN_ARGUMENTS_MAX];
@@ -63,6 +64,7 @@ struct run_prepared {
 	struct own_command own;
 	struct run_options options;
 	char stack[APP_NAME_MAX + 1];
+	struct engine_identity engine;
 	char *holder, *job_url; /* owned */
 };
 

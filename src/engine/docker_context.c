@@ -45,13 +45,13 @@ static int bad(const char *path, const char *why, struct error *err)
 
 /* NULL with *err untouched: there is no such file, or it is closed to us as to the docker command.
  * Of another user's, who must not lead us to an engine of his, *ret_foreign says so. */
-static json_t *read_json(const char *path, bool *ret_foreign, struct error *err)
+static char *read_text(const char *path, bool *ret_foreign, struct error *err)
 {
 	struct stat status;
 	CLEANUP_FREE char *text = NULL;
 	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	ssize_t length;
-	json_t *document;
+	char *read;
 
 	if (fd < 0)
 		return NULL;
@@ -64,7 +64,18 @@ static json_t *read_json(const char *path, bool *ret_foreign, struct error *err)
 		return NULL;
 	}
 	*ret_foreign = status.st_uid != 0 && status.st_uid != geteuid();
-	document = json_parse(text, (size_t)length, NULL);
+	read = text;
+	text = NULL;
+	return read;
+}
+
+static json_t *parse_text(const char *path, const char *text, struct error *err)
+{
+	json_t *document;
+
+	if (json_load_library(err) < 0)
+		return NULL;
+	document = json_parse(text, strlen(text), NULL);
 	if (!document)
 		(void)bad(path, "is not JSON", err);
 	return document;
@@ -74,21 +85,23 @@ int docker_context_current(char **ret, struct error *err)
 {
 	CLEANUP_FREE char *folder = docker_folder();
 	CLEANUP_FREE char *path = folder ? xasprintf("%s/config.json", folder) : NULL;
+	CLEANUP_FREE char *text = NULL;
 	CLEANUP_JSON json_t *config = NULL;
 	struct error why = { .kind = ERROR_NONE };
 	bool foreign = true;
 	const char *name;
 
-	if (json_load_library(err) < 0)
-		return -1;
 	if (path)
-		config = read_json(path, &foreign, &why);
+		text = read_text(path, &foreign, &why);
+	/* A run asks, too, and mostly there is nothing to load a JSON library for. */
+	if (text && strstr(text, "currentContext"))
+		config = parse_text(path, text, &why);
 	if (why.kind != ERROR_NONE) {
 		if (err)
 			*err = why;
 		return -1;
 	}
-	name = json_plain_text(config ? sym_json_object_get(config, "currentContext") : NULL);
+	name = config ? json_plain_text(sym_json_object_get(config, "currentContext")) : NULL;
 	if (!name || !*name) {
 		*ret = NULL;
 		return 0;
@@ -153,18 +166,25 @@ int docker_context_find(const char *name, char **ret_host, char **ret_tls, struc
 	CLEANUP_FREE char *id = metas && strcmp(name, "default") ? folder_of(metas, name) : NULL;
 	CLEANUP_FREE char *path = id ? xasprintf("%s/%s/meta.json", metas, id) : NULL;
 	CLEANUP_FREE char *tls = NULL;
+	CLEANUP_FREE char *text = NULL;
 	CLEANUP_JSON json_t *meta = NULL;
+	struct error why = { .kind = ERROR_NONE };
 	bool foreign = true;
 
 	if (!strcmp(name, "default")) {
 		*ret_host = *ret_tls = NULL;
 		return 0;
 	}
-	if (json_load_library(err) < 0)
+	text = path ? read_text(path, &foreign, &why) : NULL;
+	if (text)
+		meta = parse_text(path, text, &why);
+	if (!meta && why.kind == ERROR_NONE)
+		return no_such_context(name, folder, err);
+	if (!meta) {
+		if (err)
+			*err = why;
 		return -1;
-	meta = path ? read_json(path, &foreign, err) : NULL;
-	if (!meta)
-		return err && err->kind != ERROR_NONE ? -1 : no_such_context(name, folder, err);
+	}
 	if (foreign)
 		return bad(path, "belongs to another user", err);
 	if (take_endpoint(meta, name, ret_host, err) < 0)

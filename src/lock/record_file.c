@@ -12,7 +12,7 @@
 #define HEADING "[" SECTION "]\n"
 #define END "[end]\n"
 /* More than the longest record, and no more than one page, so that a record grows no lockfile. */
-#define FIXED_LENGTH 1536
+#define FIXED_LENGTH 2048
 #define LAST_SECOND INT64_C(253402300799) /* of the year 9999 */
 
 struct field {
@@ -154,6 +154,8 @@ static const struct field fields[] = {
 	{ "host", MEMBER(host), parse_printable, format_text },
 	{ "boot_id", MEMBER(boot_id), parse_boot_id, format_text },
 	{ "cgroup", MEMBER(cgroup), parse_printable, format_text },
+	{ "engine", MEMBER(engine), parse_printable, format_text },
+	{ "engine_socket", MEMBER(engine_socket), parse_printable, format_text },
 	{ "pid", MEMBER(pid), parse_pid, format_pid },
 	{ "start_time", MEMBER(start_time), parse_ticks, format_ticks },
 	{ "phase", MEMBER(phase), parse_phase, format_phase },

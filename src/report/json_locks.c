@@ -33,6 +33,7 @@ static void put_view(json_t *object, const struct lock_view *view)
 	json_put_text(object, "stack", record->stack);
 	json_put_text(object, "job_url", record->job_url);
 	json_put_text(object, "host", record->host);
+	json_put_text(object, "engine", record->engine);
 	if (view->resources) {
 		const struct error *err = &view->resources->error;
 

@@ -128,6 +128,8 @@ static void describe(struct run *run)
 	COPY_TEXT(record->stack, options->stack);
 	COPY_TEXT(record->holder, options->holder);
 	COPY_TEXT(record->job_url, options->job_url);
+	COPY_TEXT(record->engine, options->engine);
+	COPY_TEXT(record->engine_socket, options->engine_socket);
 	(void)gethostname(host, sizeof(host) - 1);
 	COPY_TEXT(record->host, host);
 	process_random_id(record->run_id);

@@ -22,6 +22,8 @@ static const struct record full = {
 	.host = "runner-1",
 	.boot_id = BOOT_ID,
 	.cgroup = "/ci-janitor/" RUN_ID,
+	.engine = "unix:///run/user/1000/docker.sock",
+	.engine_socket = "1a:2b3c:65920080.1dcd6500",
 	.pid = 4242,
 	.start_time = 987654321,
 	.phase = RUN_PHASE_RUNNING,
@@ -40,6 +42,8 @@ static void check_same(const struct record *a, const struct record *b)
 	CHECK_TEXT(a->host, b->host);
 	CHECK_TEXT(a->boot_id, b->boot_id);
 	CHECK_TEXT(a->cgroup, b->cgroup);
+	CHECK_TEXT(a->engine, b->engine);
+	CHECK_TEXT(a->engine_socket, b->engine_socket);
 	CHECK_NUMBER(a->pid, b->pid);
 	CHECK_NUMBER(a->start_time, b->start_time);
 	CHECK_NUMBER(a->phase, b->phase);
@@ -84,6 +88,8 @@ static void test_longest(void)
 	memcpy(record.holder, LONGEST, sizeof(LONGEST));
 	memcpy(record.job_url, LONGEST, sizeof(LONGEST));
 	memcpy(record.cgroup, LONGEST, sizeof(LONGEST));
+	memcpy(record.engine, LONGEST, sizeof(LONGEST));
+	memset(record.engine_socket, 'f', sizeof(record.engine_socket) - 1);
 	memset(record.host, 'h', sizeof(record.host) - 1);
 	record.pid = 2147483647;
 	record.start_time = INT64_MAX;

@@ -173,7 +173,7 @@ static void test_list_json(void)
 	    "\"record_known\":true,\"holder\":\"" HOSTILE_JSON "\",\"holder_pid\":41,"
 	    "\"run_id\":null,\"phase\":\"running\",\"since\":null,\"deadline\":null,"
 	    "\"kept_until\":null,"
-	    "\"stack\":null,\"job_url\":null,\"host\":null,\"error\":null}]}\n");
+	    "\"stack\":null,\"job_url\":null,\"host\":null,\"engine\":null,\"error\":null}]}\n");
 }
 
 static void test_status(void)
@@ -212,7 +212,7 @@ static void test_status(void)
 	    "\"holder_pid\":41,\"run_id\":null,\"phase\":\"teardown\","
 	    "\"since\":\"" SINCE_TEXT "\",\"deadline\":\"" SINCE_TEXT "\",\"kept_until\":null,"
 	    "\"stack\":null,"
-	    "\"job_url\":null,\"host\":null,\"error\":null}\n");
+	    "\"job_url\":null,\"host\":null,\"engine\":null,\"error\":null}\n");
 }
 
 static void test_findings(void)
