@@ -32,10 +32,29 @@ static bool needs_engine(const struct job *job)
 	return job->state == JOB_LISTING || job->state == JOB_CLAIM;
 }
 
+/* Another engine's objects can't be judged here. The run's processes are this machine's, and have
+ * been fenced. */
+static void finish_foreign(struct reaper *reaper)
+{
+	const struct sweep_options *options = reaper->options;
+
+	for (size_t i = 0; options->check_engine && i < reaper->job_count; i++) {
+		struct job *job = &reaper->jobs[i];
+		struct error err = { .kind = ERROR_NONE };
+
+		if (!needs_engine(job) || job->engine_checked || job->target->search)
+			continue;
+		job->engine_checked = true;
+		if (options->check_engine(options->connect_data, &job->target->record, &err) < 0)
+			job_end(reaper, job, &err);
+	}
+}
+
 void connect_if_needed(struct reaper *reaper)
 {
 	bool needed = false;
 
+	finish_foreign(reaper);
 	for (size_t i = 0; i < reaper->job_count; i++)
 		needed |= needs_engine(&reaper->jobs[i]);
 	if (!needed || sweep_connect(reaper) || reaper->connect_error.kind == ERROR_NONE)

@@ -86,6 +86,7 @@ struct job {
 	struct hook hook;
 	bool hooked; /* the hooks apply: there is something to remove, or there was a lockfile */
 	bool spared; /* it is no orphan after all */
+	bool engine_checked; /* its run's engine is the one that is asked */
 	bool spares_files;
 	size_t lingering; /* objects that were listed although the engine has removed them */
 	/* What a dead run had asked to be made may still appear: only a listing that begins at this
@@ -170,6 +171,7 @@ void sweep_reap_dead(struct reaper *reaper, struct reap_target *targets, size_t 
 /* connect.c */
 /* Connects unless that was tried before; false: connect_error, or told to stop. */
 bool sweep_connect(struct reaper *reaper);
+/* The same when a job needs it; jobs of another engine are over then. */
 void connect_if_needed(struct reaper *reaper);
 
 /* orphan_search.c */

@@ -178,21 +178,6 @@ static void reaper_run(struct reaper *reaper)
 	}
 }
 
-/* Before anything is done to its app: another engine's lockfile is left just as it is. */
-static void finish_foreign(struct reaper *reaper)
-{
-	const struct sweep_options *options = reaper->options;
-
-	for (size_t i = 0; options->check_engine && i < reaper->job_count; i++) {
-		struct job *job = &reaper->jobs[i];
-		struct error err = { .kind = ERROR_NONE };
-
-		if (job->state != JOB_DONE && !job->target->search &&
-		    options->check_engine(options->connect_data, &job->target->record, &err) < 0)
-			job_end(reaper, job, &err);
-	}
-}
-
 /* err NULL: they are worked on; else each is left for that reason. */
 static void run_batch(struct reaper *reaper, struct reap_target *targets, size_t count,
 		      const struct error *err)
@@ -203,7 +188,6 @@ static void run_batch(struct reaper *reaper, struct reap_target *targets, size_t
 		job_init(reaper, &reaper->jobs[i], &targets[i]);
 	if (err)
 		finish_all(reaper, err);
-	finish_foreign(reaper);
 	reaper_run(reaper);
 	for (size_t i = 0; i < count; i++)
 		job_release(&reaper->jobs[i]);

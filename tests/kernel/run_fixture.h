@@ -11,6 +11,10 @@
 #define PROGRAM BUILD_DIR "/ci-janitor"
 /* No engine is contacted. The format's first argument is the lock directory. */
 #define RUN "exec " PROGRAM " --lock-dir %s run --no-fresh --no-teardown "
+/* The same, of a run that means the engine at that socket in the directory, which is the second
+ * argument as well. */
+#define RUN_WITH_ENGINE(name)                                                                      \
+	"exec " PROGRAM " --lock-dir %s -H unix://%s/" name " run --no-fresh --no-teardown "
 #define SOON_MS 20000
 
 /* The path of the app's lockfile, in a buffer that lives until the next call. */

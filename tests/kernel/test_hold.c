@@ -155,7 +155,7 @@ static bool waits(void *script)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
 
-	return run_command(&result, "pgrep -f '[l]ock-dir %s held .*shop$'", (char *)script) == 0;
+	return run_command(&result, "pgrep -f '[l]ock-dir %s .*held .*shop$'", (char *)script) == 0;
 }
 
 /* A hold that waits for another: nobody may be left that gets the lock later. */

@@ -189,7 +189,7 @@ static void sweeps_count_no_look_as_alive(void)
 
 	snprintf(dead, sizeof(dead), "\"app\":\"shop\",\"hash\":\"%s\",\"outcome\":\"left\"",
 		 shop.hex);
-	CHECK_NUMBER(run_command(&result, RUN "shop -- true", dir), 0);
+	CHECK_NUMBER(run_command(&result, RUN_WITH_ENGINE("none") "shop -- true", dir, dir), 0);
 	start_looks(looks, 3, dir);
 	while (now_ms() < end) {
 		run_command(&result, PROGRAM " --json --lock-dir %s --host unix://%s/none sweep",

@@ -44,6 +44,7 @@ static void die_on(const char *engine)
 	CU_ASSERT_TRUE(record.engine_socket[0] != '\0');
 	background_signal(&run, SIGKILL);
 	CHECK_NUMBER(process_wait(&run, SOON_MS, NULL), 128 + SIGKILL);
+	CU_ASSERT(wait_for_free_lock(dir, "shop"));
 }
 
 static bool was_asked(int fd)

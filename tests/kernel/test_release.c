@@ -139,7 +139,9 @@ static void during_the_fresh_start_after_a_dead_run(void)
 	int engine = listening_socket(dir, "socket");
 	struct process hold;
 
-	CHECK_NUMBER(run_command(&result, RUN "--holder alice shop -- true", dir), 0);
+	CHECK_NUMBER(run_command(&result, RUN_WITH_ENGINE("socket") "--holder alice shop -- true",
+				 dir, dir),
+		     0);
 	process_start(&hold, HANGING "--pid %d shop", dir, dir, (int)getpid());
 	while (lockfile_is_free(dir, "shop") && process_is_running(&hold))
 		usleep(5000);

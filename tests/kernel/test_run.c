@@ -178,7 +178,9 @@ static void fresh_start_without_engine(void)
 	CHECK_NUMBER(run_command(&result, "test -e %s/ran", dir), 1);
 
 	/* A dead predecessor's record is still needed to fence it. */
-	CHECK_NUMBER(run_command(&result, RUN "--holder old shop -- true", dir), 0);
+	CHECK_NUMBER(run_command(&result, RUN_WITH_ENGINE("none.sock") "--holder old shop -- true",
+				 dir, dir),
+		     0);
 	CHECK_NUMBER(run_command(&before, "cat %s", lockfile_path(dir, "shop")), 0);
 	CHECK_NUMBER(run_command(&result, WITHOUT_ENGINE "shop -- touch %s/ran", dir, dir, dir),
 		     69);

@@ -90,7 +90,7 @@ static void orphaned_in_the_first_sweep(void)
 	int engine = listening_socket(dir, "socket"), connection;
 	struct process agent;
 
-	CHECK_NUMBER(run_command(&result, RUN "blog -- true", dir), 0);
+	CHECK_NUMBER(run_command(&result, RUN_WITH_ENGINE("socket") "blog -- true", dir, dir), 0);
 	process_start(&agent,
 		      PROGRAM " --lock-dir %s -H unix://%s/socket run --no-fresh --no-teardown "
 			      "--sweep shop -- touch %s/ran 2>%s/errors & echo pid $!.; wait",
