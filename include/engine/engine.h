@@ -74,7 +74,8 @@ int engine_list(struct engine *engine, enum resource_kind kind, const struct lis
 		uint64_t cookie, struct error *err);
 
 /* Queues the removal of one object by its id (containers with force=1&v=1; volumes by
- * name and without force). */
+ * name and without force). A volume that states when it was created is looked at right before: is
+ * it still the same one? The engine has no removal on condition. */
 int engine_remove(struct engine *engine, const struct resource *resource, uint64_t cookie,
 		  struct error *err);
 

@@ -23,6 +23,7 @@ enum engine_outcome {
 	ENGINE_IN_USE,	     /* 409, 400 "in use"/FailedPrecondition, 403 "active endpoints" */
 	ENGINE_NOT_NOW,	     /* 5xx that passes, and a dead, refused or missing socket */
 	ENGINE_NO_ANSWER, /* sent, or partly sent, and no whole answer: it may still be executed */
+	ENGINE_CHANGED,	  /* remove: another object has the name by now; nothing was removed */
 	ENGINE_REFUSED,	  /* anything else: trying again is no use */
 };
 

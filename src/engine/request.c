@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "base/parse.h"
 #include "facts_internal.h"
 #include "json_internal.h"
 #include "resource_json_internal.h"
@@ -48,6 +49,7 @@ void request_free(struct request *request)
 	free(request->body);
 	reply_release(&request->exchange.reply);
 	resource_list_release(&request->answer.list);
+	resource_release(&request->expected);
 	free(request);
 }
 
@@ -95,11 +97,22 @@ static bool is_removable(const struct resource *resource)
 	       strcmp(id, "..") != 0;
 }
 
+/* Whatever else goes by an id, a volume has only a name, which may be another's by now. */
+static void examine_first(struct request *request, const struct resource *resource)
+{
+	if (resource->kind != RESOURCE_VOLUME || !resource->created)
+		return;
+	resource_copy(resource, &request->expected);
+	request->examines = true;
+	request->exchange.removal = false;
+}
+
 struct request *request_remove_new(const struct resource *resource, const char *api_version,
 				   struct error *err)
 {
 	CLEANUP_FREE char *id = NULL;
 	const struct endpoint *endpoint;
+	struct request *request;
 
 	if (is_removable(resource))
 		id = http_escape(resource->id);
@@ -109,11 +122,13 @@ struct request *request_remove_new(const struct resource *resource, const char *
 		return NULL;
 	}
 	endpoint = &endpoints[resource->kind];
-	return request_new(REQUEST_REMOVE, resource->kind,
-			   xasprintf("remove %s %.100s", resource_kind_name(resource->kind),
-				     resource->name ? resource->name : resource->id),
-			   xasprintf("/v%s/%s/%s%s", api_version, endpoint->collection, id,
-				     endpoint->remove_query));
+	request = request_new(REQUEST_REMOVE, resource->kind,
+			      xasprintf("remove %s %.100s", resource_kind_name(resource->kind),
+					resource->name ? resource->name : resource->id),
+			      xasprintf("/v%s/%s/%s%s", api_version, endpoint->collection, id,
+					endpoint->remove_query));
+	examine_first(request, resource);
+	return request;
 }
 
 /* Takes the path and the body over. */
@@ -234,16 +249,73 @@ static bool finish_ping(struct request *request, const char *address)
 	return role_known;
 }
 
+static bool has_labels_of(const struct resource *a, const struct resource *b)
+{
+	for (size_t i = 0; i < b->label_count; i++) {
+		const char *value = resource_label(a, b->labels[i].key);
+
+		if (!value || strcmp(value, b->labels[i].value) != 0)
+			return false;
+	}
+	return a->label_count == b->label_count;
+}
+
+static bool is_same(const struct resource *a, const struct resource *b)
+{
+	int64_t made[2];
+
+	/* By the second: the text may be written in another way. */
+	if (a->created && b->created && parse_time(a->created, &made[0], NULL) == 0 &&
+	    parse_time(b->created, &made[1], NULL) == 0 && made[0] != made[1])
+		return false;
+	return !a->malformed && a->name && b->name && !strcmp(a->name, b->name) && a->driver &&
+	       b->driver && !strcmp(a->driver, b->driver) && has_labels_of(a, b);
+}
+
+/* Returns false when the removal is to be sent now. */
+static bool finish_look(struct request *request)
+{
+	CLEANUP(resource_release) struct resource found = { .kind = request->kind };
+	const struct text *body = &request->exchange.reply.body;
+	struct engine_answer *answer = &request->answer;
+
+	answer->outcome = ENGINE_REFUSED;
+	if (resource_json_parse_one(&found, text_get(body), body->length, &answer->error) < 0) {
+		(void)error_add_context(&answer->error, "unable to %s", request->action);
+		return true;
+	}
+	request->examines = false;
+	request->exchange.removal = true;
+	if (is_same(&found, &request->expected))
+		return false;
+	answer->outcome = ENGINE_CHANGED;
+	(void)error_set(&answer->error, ERROR_ENGINE,
+			"unable to %s: what goes by this name is not what was listed",
+			request->action);
+	return true;
+}
+
+/* A look that was not answered has removed nothing. */
+static enum engine_outcome outcome_of(const struct request *request, const char *address,
+				      struct error *err)
+{
+	enum engine_outcome outcome = reply_classify(&request->exchange.reply, request->type,
+						     request->action, address, err);
+
+	return request->examines && outcome == ENGINE_NO_ANSWER ? ENGINE_NOT_NOW : outcome;
+}
+
 bool request_finish(struct request *request, const char *address)
 {
 	struct engine_answer *answer = &request->answer;
 	struct reply *reply = &request->exchange.reply;
 	bool finished = true;
 
-	answer->outcome =
-		reply_classify(reply, request->type, request->action, address, &answer->error);
+	answer->outcome = outcome_of(request, address, &answer->error);
 	if (answer->outcome == ENGINE_DONE && request->type == REQUEST_LIST)
 		answer->outcome = finish_list(request, address);
+	else if (answer->outcome == ENGINE_DONE && request->examines)
+		finished = finish_look(request);
 	else if (answer->outcome == ENGINE_DONE && request->wants_info)
 		answer->outcome = finish_info(request);
 	else if (answer->outcome == ENGINE_DONE && request->type == REQUEST_ROLE)

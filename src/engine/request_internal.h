@@ -14,6 +14,8 @@ struct request {
 	char *body;	 /* NULL: none */
 	bool wants_info; /* REQUEST_ROLE: the ping is done, /info is next or under way */
 	bool confirms;	 /* REQUEST_ROLE: "no swarm" was said once already */
+	bool examines;	 /* REQUEST_REMOVE: it is only looked at yet, and ought to be `expected` */
+	struct resource expected;
 	int64_t started_ms;
 	struct engine_facts facts; /* REQUEST_ROLE: found out so far */
 	struct http_exchange exchange;
@@ -32,8 +34,8 @@ struct request *request_update_new(const struct resource *config, const char *ap
 struct request *request_role_new(void) __attribute__((returns_nonnull));
 void request_free(struct request *request);
 
-/* Fills the request's answer from its reply. false: the role needs another look, and the request
- * is to be started again. */
+/* Fills the request's answer from its reply. false: there is more to ask, and the request is to be
+ * started again. */
 bool request_finish(struct request *request, const char *address);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/memory.h"
 #include "json_internal.h"
 
@@ -153,6 +154,19 @@ static int take_entry(const json_t *entry, struct resource *resource, size_t ind
 		take_task(entry, spec, resource);
 	else
 		take_labels(sym_json_object_get(spec, "Labels"), resource);
+	return 0;
+}
+
+int resource_json_parse_one(struct resource *ret, const char *bytes, size_t length,
+			    struct error *err)
+{
+	CLEANUP(resource_release) struct resource resource = { .kind = ret->kind };
+	CLEANUP_JSON json_t *body = json_parse(bytes, length, err);
+
+	if (!body || take_entry(body, &resource, 0, err) < 0)
+		return -1;
+	*ret = resource;
+	resource = (struct resource){ .kind = ret->kind };
 	return 0;
 }
 

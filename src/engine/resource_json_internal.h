@@ -14,4 +14,8 @@
 int resource_json_parse(enum resource_kind kind, const char *bytes, size_t length,
 			struct resource_list *ret, struct error *err);
 
+/* The same of one object by itself, whose kind *ret says. */
+int resource_json_parse_one(struct resource *ret, const char *bytes, size_t length,
+			    struct error *err);
+
 #endif

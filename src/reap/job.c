@@ -242,6 +242,13 @@ static enum job_stage stage_of(enum resource_kind kind)
 	return STAGE_FILES;
 }
 
+/* A volume may be another one of the same name. */
+static void renew(struct item *item, const struct resource *resource)
+{
+	resource_release(&item->resource);
+	resource_copy(resource, &item->resource);
+}
+
 /* The removal failed, or it was accepted and is not carried out yet: the node's part of an overlay
  * network goes a moment after the swarm's, and asking again is then only an error. */
 static void list_again(struct job *job, struct item *item)
@@ -259,6 +266,7 @@ void job_add_item(struct job *job, const struct resource *resource, const char *
 	struct item *item = job_find_item(job, resource);
 
 	if (item) {
+		renew(item, resource);
 		list_again(job, item);
 		return;
 	}

@@ -211,6 +211,10 @@ void remove_answer(struct reaper *reaper, struct job *job, struct item *item,
 	case ENGINE_NOT_NOW:
 		retry_later(job, item, answer);
 		break;
+	case ENGINE_CHANGED: /* the next listing says whose it is */
+		item->state = ITEM_FAILED;
+		job->last_error = answer->error;
+		break;
 	case ENGINE_REFUSED:
 		item->state = ITEM_FAILED;
 		item->refused = true;

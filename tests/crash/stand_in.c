@@ -123,6 +123,10 @@ static int execute(struct stand_in *engine, const struct request *request, char 
 	int status = 404;
 
 	if (sscanf(request->path, "/v1.41/%31[a-z]/%127[^?]", kind, id) >= 1) {
+		if (!strcmp(request->method, "GET") && !strcmp(kind, "volumes") && *id) {
+			*ret = objects_one_json(&engine->objects, kind, id);
+			return *ret ? 200 : (*ret = error_body(404), 404);
+		}
 		if (!strcmp(request->method, "GET")) {
 			*ret = objects_json(&engine->objects, kind);
 			return 200;

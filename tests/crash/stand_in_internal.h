@@ -30,6 +30,8 @@ const char *objects_create(struct objects *objects, const char *kind, const char
 int objects_remove(struct objects *objects, const char *kind, const char *id);
 /* The body of the engine's listing; the caller frees it. */
 char *objects_json(const struct objects *objects, const char *kind);
+/* Of one object; NULL: there is none. */
+char *objects_one_json(struct objects *objects, const char *kind, const char *id);
 void objects_of(const struct objects *objects, const char *owner, char *buffer, size_t size);
 
 #endif

@@ -160,6 +160,16 @@ static json_t *describe(const struct object *object)
 			 "Name", object->name, "Labels", object->labels);
 }
 
+char *objects_one_json(struct objects *objects, const char *kind, const char *id)
+{
+	const struct object *object = find(objects, kind, id);
+	json_t *body = object ? describe(object) : NULL;
+	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+
+	json_decref(body);
+	return text;
+}
+
 char *objects_json(const struct objects *objects, const char *kind)
 {
 	json_t *list = json_array(), *body = list;
