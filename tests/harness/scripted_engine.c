@@ -165,10 +165,11 @@ static void *accept_all(void *argument)
 		must(fd >= 0 && engine->counts.connections < MAX_CONNECTIONS, "accept");
 		connection->engine = engine;
 		connection->fd = fd;
-		must(pthread_create(&connection->thread, NULL, serve, connection) == 0, "thread");
+		/* Before it can answer: the answer is what a test waits for. */
 		pthread_mutex_lock(&engine->mutex);
 		engine->counts.connections++;
 		pthread_mutex_unlock(&engine->mutex);
+		must(pthread_create(&connection->thread, NULL, serve, connection) == 0, "thread");
 	}
 	return NULL;
 }
