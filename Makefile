@@ -253,7 +253,7 @@ analyze:
 COVERED	 := unit fuzz manual engine kernel swarm
 coverage:
 	$(Q)! [ -d $(O)/coverage ] || find $(O)/coverage -name '*.gcda' -delete
-	$(Q)mkdir -p $(O)/coverage && $(CC) -c -o $(O)/coverage/exit.o tests/tools/gcov_exit.c
+	$(Q)mkdir -p $(O)/coverage && $(CC) -D_GNU_SOURCE -c -o $(O)/coverage/exit.o tests/tools/gcov_exit.c
 	$(Q)for layer in $(COVERED); do $(MAKE) --no-print-directory O=$(O)/coverage \
 		CFLAGS='-Og -g --coverage' \
 		LDFLAGS='--coverage -Wl,--wrap=_exit $(abspath $(O))/coverage/exit.o' \

@@ -86,7 +86,7 @@ static int create_by_name(const struct lock_dir *dir, const struct app_hash *has
 			  struct error *err)
 {
 	char name[APP_LOCKFILE_NAME_SIZE];
-	struct app_lock lock;
+	struct app_lock lock = { .fd = -1 };
 	int result, fd = openat(dir->fd, app_lockfile_name(hash, name),
 				O_CREAT | O_EXCL | O_RDWR | LOCKFILE_OPEN_FLAGS, 0600);
 
@@ -135,7 +135,7 @@ static int create(const struct lock_dir *dir, const struct app_hash *hash,
 		  const struct record *record, struct app_lock *ret, bool *ret_created,
 		  struct error *err)
 {
-	struct app_lock lock;
+	struct app_lock lock = { .fd = -1 };
 	int result, fd = openat(dir->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
 	if (fd < 0)
@@ -159,7 +159,7 @@ static int create(const struct lock_dir *dir, const struct app_hash *hash,
 static int take_existing(const struct lock_dir *dir, const struct app_hash *hash,
 			 struct app_lock *ret, struct error *err)
 {
-	struct app_lock lock;
+	struct app_lock lock = { .fd = -1 };
 	int result = lockfile_open(dir, hash, O_RDWR, &lock, err);
 
 	if (result != LOCK_FREE)
