@@ -26,7 +26,7 @@ static void check_all(struct context *context, struct finding_list *findings)
 		lock_dir_close(&dir);
 	}
 	doctor_check_engine(context, findings);
-	doctor_check_timer(findings);
+	doctor_check_timer(context, findings);
 }
 
 int command_doctor(struct context *context, char **operands)

@@ -11,7 +11,7 @@ void doctor_check_guards(struct finding_list *findings);
 void doctor_check_config(const struct context *context, struct finding_list *findings);
 /* With the capabilities of `sweep`. */
 void doctor_check_privileges(struct finding_list *findings);
-void doctor_check_timer(struct finding_list *findings);
+void doctor_check_timer(const struct context *context, struct finding_list *findings);
 void doctor_check_engine(const struct context *context, struct finding_list *findings);
 
 /* doctor_lock_dir.c: true when the directory is open in *ret, for the caller to close. */

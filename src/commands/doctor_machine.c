@@ -2,12 +2,14 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/memory.h"
 #include "config/config.h"
 #include "doctor_internal.h"
 #include "kernel/child.h"
 #include "run/guards.h"
 
 #define TIMER "ci-janitor.timer"
+#define BOOT_TIMER "ci-janitor-boot.timer"
 
 void doctor_check_guards(struct finding_list *findings)
 {
@@ -62,10 +64,11 @@ void doctor_check_privileges(struct finding_list *findings)
 			    "dead run may be missed where there is no cgroup");
 }
 
-static bool timer_is_active(void)
+static bool is_active(const char *unit)
 {
-	char program[] = "systemctl", quiet[] = "--quiet", verb[] = "is-active", unit[] = TIMER;
-	char *argv[] = { program, quiet, verb, unit, NULL };
+	CLEANUP_FREE char *name = xstrdup(unit);
+	char program[] = "systemctl", quiet[] = "--quiet", verb[] = "is-active";
+	char *argv[] = { program, quiet, verb, name, NULL };
 	struct child_setup setup = CHILD_SETUP_INIT;
 	struct child child = CHILD_NONE;
 	bool was_exec;
@@ -76,19 +79,35 @@ static bool timer_is_active(void)
 	       child_wait(&child, true, &status) == 1 && status == 0;
 }
 
-void doctor_check_timer(struct finding_list *findings)
+static void check_boot_timer(struct finding_list *findings)
 {
-	if (access("/run/systemd/system", F_OK) < 0)
+	if (is_active(BOOT_TIMER))
+		finding_add(findings, FINDING_OK, "timer", NULL, BOOT_TIMER " is active");
+	else
+		finding_add(findings, FINDING_WARNING, "timer",
+			    "systemctl enable --now " BOOT_TIMER
+			    ", unless something else calls `ci-janitor sweep --orphans`",
+			    BOOT_TIMER " is not active: what [orphans] app_pattern is for may stay "
+				       "after a reboot");
+}
+
+void doctor_check_timer(const struct context *context, struct finding_list *findings)
+{
+	bool systemd = access("/run/systemd/system", F_OK) == 0;
+
+	if (!systemd)
 		finding_add(findings, FINDING_WARNING, "timer",
 			    "let cron, or the CI server before each run, call `ci-janitor sweep`",
 			    "systemd doesn't run here: nothing is known to sweep this machine");
-	else if (timer_is_active())
+	else if (is_active(TIMER))
 		finding_add(findings, FINDING_OK, "timer", NULL, TIMER " is active");
 	else
 		finding_add(findings, FINDING_WARNING, "timer",
 			    "systemctl enable --now " TIMER
 			    ", unless something else calls `ci-janitor sweep`",
 			    TIMER " is not active: what dead runs leave may stay for ever");
+	if (systemd && context->settings.orphan_pattern.count)
+		check_boot_timer(findings);
 }
 
 static void check_swarm(const struct settings *settings, const struct engine_facts *facts,

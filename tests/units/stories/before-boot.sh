@@ -6,6 +6,12 @@ configure <<'END'
 app_pattern = pr-*
 min_age = 1s
 END
+systemctl stop ci-janitor-boot.timer
+ci-janitor doctor >/root/doctor || true
+grep 'ci-janitor-boot.timer is not active' /root/doctor
+systemctl start ci-janitor-boot.timer
+ci-janitor doctor >/root/doctor || true
+grep 'ci-janitor-boot.timer is active' /root/doctor
 drop_in ci-janitor-boot.timer <<'END'
 [Timer]
 OnBootSec=
