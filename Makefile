@@ -305,6 +305,11 @@ ROUNDS	 ?= 500
 check-rounds: $(O)/check-swarm $(PROGRAM)
 	$(Q)ROUNDS=$(ROUNDS) SEED=$(SEED) $(O)/check-swarm swarm_rounds
 
+# By hand, since Prometheus is much to install: the metrics, the alerts and the dashboard there.
+.PHONY: check-metrics
+check-metrics: $(PROGRAM)
+	$(Q)tests/metrics/check-metrics.sh $(PROGRAM)
+
 # By hand: how long sweeps take, as tests/swarm/README.md states it.
 .PHONY: check-figures
 check-figures: $(PROGRAM)
@@ -326,7 +331,7 @@ INSTALLED := \
 	644:CHANGELOG.md:$(DOCDIR)/CHANGELOG.md \
 	644:LICENSE:$(LICENSEDIR)/LICENSE \
 	644:conf/ci-janitor.conf:$(EXAMPLEDIR)/ci-janitor.conf \
-	$(foreach file,$(sort $(wildcard packaging/prometheus/*)),644:$(file):$(EXAMPLEDIR)/$(notdir $(file)))
+	$(foreach file,$(sort $(wildcard packaging/prometheus/* packaging/grafana/*)),644:$(file):$(EXAMPLEDIR)/$(notdir $(file)))
 CONFIG	 := $(SYSCONFDIR)/ci-janitor/ci-janitor.conf
 UNITS	 := $(patsubst packaging/systemd/%.in,$(O)/systemd/%,$(wildcard packaging/systemd/*.service.in))
 ifneq ($(UNITDIR),)

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -155,12 +156,46 @@ static void test_no_directory(void)
 				"No such file or directory");
 }
 
+/* Nothing that watches asks for a metric that no sweep writes. */
+static void check_names(const char *path, const char *written)
+{
+	CLEANUP_COMMAND struct command_result file = { 0 };
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz_";
+	size_t count = 0;
+
+	CHECK_NUMBER(run_command(&file, "cat %s/packaging/%s", SOURCE_DIR, path), 0);
+	for (const char *at = file.output; (at = strstr(at, "ci_janitor_")); count++) {
+		int length = (int)strspn(at, letters);
+		char line[128];
+
+		snprintf(line, sizeof(line), "\n# TYPE %.*s ", length, at);
+		if (!strstr(written, line))
+			printf("\n%s: no metric %.*s", path, length, at);
+		CU_ASSERT_PTR_NOT_NULL(strstr(written, line));
+		at += length;
+	}
+	CU_ASSERT(count >= 5);
+}
+
+static void test_watchers(void)
+{
+	CLEANUP(metrics_release) struct metrics metrics;
+	CLEANUP_TEXT struct text text = { 0 };
+
+	fill(&metrics);
+	metrics.succeeded = 1;
+	metrics_render(&metrics, &text);
+	check_names("prometheus/ci-janitor.rules.yml", text.data);
+	check_names("grafana/ci-janitor.json", text.data);
+}
+
 static const struct test tests[] = {
 	{ "a file's text", test_render },
 	{ "counters go on where the earlier file ended", test_counters_go_on },
 	{ "foreign and broken files add nothing", test_foreign_files },
 	{ "the file is replaced at once", test_file },
 	{ "no directory", test_no_directory },
+	{ "alerts and dashboard name what is written", test_watchers },
 	{ NULL, NULL },
 };
 TEST_SUITE(metrics, tests)
