@@ -195,41 +195,6 @@ static bool parse_file_templates(const struct config_rule *rule, const char *val
 	return parse_checked_words(rule, value, field, config_is_file_template);
 }
 
-/* Keys that may be repeated: each adds one word, and an empty value none. */
-static bool add_word(const char *value, void *field)
-{
-	if (*value)
-		word_list_append(field, value, strlen(value));
-	return true;
-}
-
-static bool parse_link(const struct config_rule *rule, const char *value, void *field)
-{
-	size_t length = strcspn(value, "=/");
-
-	(void)rule;
-	if (*value && (value[length] != '=' || value[length + 1] != '/' || value[0] == '.' ||
-		       length == 0 || strpbrk(value, BLANKS)))
-		return false;
-	return add_word(value, field);
-}
-
-/* The variables that fencing and scripts go by are not to be had. */
-static bool parse_assignment(const struct config_rule *rule, const char *value, void *field)
-{
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
-	size_t length = strcspn(value, "=");
-
-	(void)rule;
-	if (*value &&
-	    (value[length] != '=' || !strspn(value, letters) ||
-	     strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789") !=
-		     length ||
-	     !strncmp(value, "CI_JANITOR_", 11) || !strncmp(value, "CI_APP", 6)))
-		return false;
-	return add_word(value, field);
-}
-
 static bool parse_hook(const struct config_rule *rule, const char *value, void *field)
 {
 	return (!*value || *value == '/') && parse_words(rule, value, field);
@@ -369,13 +334,13 @@ const struct config_rule config_rules[] = {
 	  0,
 	  "an absolute path without blanks" },
 	{ { "run", "scratch_link" },
-	  parse_link,
+	  config_parse_link,
 	  FIELD(scratch_links),
 	  0,
 	  CONFIG_REPEATED,
 	  "NAME=TARGET, a name without / and an absolute path" },
 	{ { "run", "scratch_env" },
-	  parse_assignment,
+	  config_parse_assignment,
 	  FIELD(scratch_env),
 	  0,
 	  CONFIG_REPEATED,

@@ -23,6 +23,10 @@ struct config_rule {
 /* An absolute path, globs in its directories, and {app} once, in its last part. */
 bool config_is_file_template(const char *word);
 
+/* keys_repeated.c: a link, and a variable, of a scratch directory. */
+bool config_parse_link(const struct config_rule *rule, const char *value, void *field);
+bool config_parse_assignment(const struct config_rule *rule, const char *value, void *field);
+
 extern const struct config_rule config_rules[];
 extern const size_t config_rule_count;
 
