@@ -151,7 +151,8 @@ BREAK	 := -Wl,--wrap=fstat,--wrap=fstatat,--wrap=unlinkat,--wrap=close,--wrap=fl
 BROKEN	 := $(O)/tests/torture/broken/broken.o
 TORTURE_LIBRARY := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard tests/torture/library/*.c))) \
 		   $(filter-out %/harness.o,$(HARNESS)) $(LIBRARY)
-TORTURE_PROGRAM := $(O)/tests/torture/program/main.o $(O)/tests/torture/program/engine.o \
+TORTURE_PROGRAM := $(patsubst %.c,$(O)/%.o,$(filter-out %/command.c,\
+			$(sort $(wildcard tests/torture/program/*.c)))) \
 		   $(O)/tests/torture/library/oracle.o $(O)/tests/torture/library/random.o \
 		   $(filter-out %/harness.o,$(HARNESS))
 TORTURERS := $(O)/torture-library $(O)/torture-library-broken $(O)/torture-program \

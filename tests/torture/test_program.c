@@ -50,25 +50,27 @@ static void everybody_gets_his_turn(void)
 	CU_ASSERT(number_before(result.output, " commands started") > 10);
 }
 
-static void is_found(const char *mistake)
+static void is_found(const char *mistake, const char *options)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
 
 	run_command_with(&result, NULL, LIMIT_MS,
-			 "TORTURE_BREAK=%s " TORTURE PROGRAM "-broken --seconds %d", mistake,
-			 FOUND_WITHIN_S);
+			 "TORTURE_BREAK=%s " TORTURE PROGRAM "-broken --seconds %d %s", mistake,
+			 FOUND_WITHIN_S, options);
 	printf("\n\t%s: %s", mistake, result.output);
 	CHECK_NUMBER(result.status, STATUS_VIOLATION);
 }
 
+/* It takes somebody who waits for the lock while its file is forgotten: in a crowd there always is
+ * one, who in most other rounds has been killed before. */
 static void identity_check_off(void)
 {
-	is_found("identity");
+	is_found("identity", "--crowd");
 }
 
 static void no_lock(void)
 {
-	is_found("no-lock");
+	is_found("no-lock", "");
 }
 
 static struct test tests[] = {

@@ -12,7 +12,6 @@
  * --crowd: nobody is killed, many runs wait for each other, and each of them gets its turn.
  */
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
@@ -21,7 +20,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,10 +27,10 @@
 #include "../library/random.h"
 #include "engine.h"
 #include "harness/command.h"
+#include "victims.h"
 
 #define STATUS_VIOLATION 3
 #define SLOTS_USED 12
-#define STOPPED_MAX 3
 #define ARGUMENTS_MAX 24
 #define STATUS_HELD 75
 #define END_MS 120000
@@ -42,23 +40,18 @@ struct process_slot {
 	bool runs; /* `run`, which never may be told "held" with --looks */
 };
 
-struct stopped {
-	int pidfd; /* -1: none */
-	int64_t until;
-};
-
 struct driver {
 	const char *program, *command;
 	const char *dir; /* holds the socket, and the lock directory */
 	char locks[128], socket[128], host[160];
 	uint64_t seed, random;
+	struct victims victims;
 	int64_t seconds, began;
 	bool looks, crowd;
 	struct engine_memory *memory; /* the engine's too */
 	pid_t engine;
 	struct process_slot slots[SLOTS_USED];
-	struct stopped stopped[STOPPED_MAX];
-	long runs, sweeps, kills, stops, looked, waited_busy;
+	long runs, sweeps, looked, waited_busy;
 };
 
 /* A command line: words, ended by NULL. */
@@ -216,103 +209,6 @@ static void replace_ended(struct driver *driver)
 	}
 }
 
-/* A child of the process, picked at random; 0: it has none. */
-static pid_t any_child(struct driver *driver, pid_t parent)
-{
-	pid_t found = 0;
-	unsigned seen = 0;
-	char path[64];
-	FILE *children;
-	int pid;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)parent);
-	children = fopen(path, "re");
-	while (children && fscanf(children, "%d", &pid) == 1)
-		if (pid != driver->engine && random_below(&driver->random, ++seen) == 0)
-			found = pid;
-	if (children)
-		fclose(children);
-	return found;
-}
-
-static pid_t parent_of(pid_t pid)
-{
-	char path[32];
-	int parent = 0;
-	FILE *stat;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	stat = fopen(path, "re");
-	if (stat && fscanf(stat, "%*d (%*[^)]) %*c %d", &parent) != 1)
-		parent = 0;
-	if (stat)
-		fclose(stat);
-	return parent;
-}
-
-/* One of our children (an orphan, maybe), or of theirs, as a descriptor; -1: nobody. Looked at
- * again once it is open, so that nothing but a process of the torture can be hit. */
-static int open_victim(struct driver *driver)
-{
-	pid_t parent = getpid(), pid = any_child(driver, parent);
-	int pidfd;
-
-	while (pid > 0 && random_below(&driver->random, 2)) {
-		pid_t child = any_child(driver, pid);
-
-		if (child <= 0)
-			break;
-		parent = pid;
-		pid = child;
-	}
-	pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
-	if (pidfd >= 0 && parent_of(pid) == parent &&
-	    (parent == getpid() || parent_of(parent) == getpid()))
-		return pidfd;
-	if (pidfd >= 0)
-		close(pidfd);
-	return -1;
-}
-
-static void send_to(int pidfd, int signal)
-{
-	(void)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
-}
-
-static void hurt_somebody(struct driver *driver)
-{
-	bool stop = random_below(&driver->random, 3) == 0;
-	int pidfd = open_victim(driver);
-
-	for (int i = 0; pidfd >= 0 && stop && i < STOPPED_MAX; i++) {
-		struct stopped *stopped = &driver->stopped[i];
-
-		if (stopped->pidfd >= 0)
-			continue;
-		stopped->pidfd = pidfd;
-		stopped->until = now_ms() + random_below(&driver->random, 60);
-		send_to(pidfd, SIGSTOP);
-		driver->stops++;
-		return;
-	}
-	if (pidfd < 0)
-		return;
-	send_to(pidfd, SIGKILL);
-	driver->kills++;
-	close(pidfd);
-}
-
-static void continue_due(struct driver *driver, int64_t now)
-{
-	for (int i = 0; i < STOPPED_MAX; i++) {
-		if (driver->stopped[i].pidfd < 0 || driver->stopped[i].until > now)
-			continue;
-		send_to(driver->stopped[i].pidfd, SIGCONT);
-		close(driver->stopped[i].pidfd);
-		driver->stopped[i].pidfd = -1;
-	}
-}
-
 static void torture(struct driver *driver)
 {
 	int64_t now = now_ms();
@@ -324,9 +220,9 @@ static void torture(struct driver *driver)
 		usleep(random_below(&driver->random, 20000));
 		replace_ended(driver);
 		now = now_ms();
-		continue_due(driver, now);
+		victims_continue(&driver->victims, now);
 		if (!driver->looks && !driver->crowd)
-			hurt_somebody(driver);
+			victims_hurt(&driver->victims);
 	}
 }
 
@@ -338,8 +234,8 @@ static void end_all(struct driver *driver)
 	for (int i = 0; i < SLOTS_USED; i++)
 		if (driver->slots[i].pid > 0)
 			kill(driver->slots[i].pid, SIGKILL);
-	continue_due(driver, INT64_MAX);
-	while (any_child(driver, getpid()) > 0 && now_ms() < end) {
+	victims_continue(&driver->victims, INT64_MAX);
+	while (victims_child(&driver->victims, getpid()) > 0 && now_ms() < end) {
 		(void)waitpid(-1, NULL, WNOHANG);
 		usleep(1000);
 	}
@@ -383,8 +279,8 @@ static void print_result(const struct driver *driver, int64_t took_ms)
 	       "%ld stops; %d violations",
 	       (unsigned long long)driver->seed, (double)took_ms / 1000, driver->runs,
 	       driver->memory->commands, driver->waited_busy, driver->sweeps, driver->looked,
-	       driver->memory->made, driver->memory->removed, driver->memory->late, driver->kills,
-	       driver->stops, oracle_violations(oracle));
+	       driver->memory->made, driver->memory->removed, driver->memory->late,
+	       driver->victims.kills, driver->victims.stops, oracle_violations(oracle));
 	oracle_print_violations(oracle, driver->began);
 }
 
@@ -445,12 +341,11 @@ int main(int argc, char **argv)
 	snprintf(driver.locks, sizeof(driver.locks), "%s", temp_dir());
 	snprintf(driver.socket, sizeof(driver.socket), "%s/docker.sock", driver.dir);
 	snprintf(driver.host, sizeof(driver.host), "unix://%s", driver.socket);
-	for (int i = 0; i < STOPPED_MAX; i++)
-		driver.stopped[i].pidfd = -1;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	driver.memory = new_memory();
 	driver.memory->oracle = oracle_new();
 	driver.engine = torture_engine_start(driver.socket, driver.memory, driver.seed);
+	victims_init(&driver.victims, driver.seed, driver.engine);
 	driver.began = now_ms();
 	torture(&driver);
 	took = now_ms() - driver.began;
