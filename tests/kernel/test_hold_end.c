@@ -1,7 +1,5 @@
 /* What ends a hold, and what becomes of a run's processes then. */
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "harness/harness.h"

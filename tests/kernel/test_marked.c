@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +6,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
@@ -15,60 +13,10 @@
 #include "harness/harness.h"
 #include "kernel/child.h"
 #include "kernel/marked.h"
-#include "kernel/process.h"
-#include "process_support.h"
+#include "mark_support.h"
 
 #define SLEEP "exec sleep 1000"
 #define STUBBORN "trap '' TERM HUP INT; while :; do sleep 99; done"
-
-/* A run's id, and the environment that marks its processes. */
-struct mark {
-	char id[33];
-	char entry[64];
-	char *environment[3];
-};
-
-static char search_path[] = "PATH=/usr/bin:/bin";
-
-static void make_mark(struct mark *mark)
-{
-	process_random_id(mark->id);
-	snprintf(mark->entry, sizeof(mark->entry), MARKER_VARIABLE "=%.32s", mark->id);
-	mark->environment[0] = search_path;
-	mark->environment[1] = mark->entry;
-	mark->environment[2] = NULL;
-}
-
-/* How many one pass finds; not found is 0. */
-static size_t kill_pass(const char *id)
-{
-	const char *ids[] = { id };
-	struct error err = { 0 };
-	uint64_t unread = 4711;
-	size_t count = 4711;
-
-	EXPECT(!marked_kill(ids, 1, &count, &unread, &err));
-	EXPECT(err.kind == ERROR_NONE);
-	return count;
-}
-
-static void kill_to_the_end(const char *id)
-{
-	int pass = 0;
-
-	while (kill_pass(id)) {
-		EXPECT(pass++ < 1000);
-		usleep(2000);
-	}
-}
-
-#define IN_CHILD(name)                                                                             \
-	static void name(void *data);                                                              \
-	static void test_##name(void)                                                              \
-	{                                                                                          \
-		CU_ASSERT_TRUE(holds_in_child(name, NULL));                                        \
-	}                                                                                          \
-	static void name(__attribute__((unused)) void *data)
 
 IN_CHILD(daemons_of_a_run)
 {
@@ -84,7 +32,7 @@ IN_CHILD(daemons_of_a_run)
 	pids[2] = start_daemon("sleep 1000 & exec sleep 1000", mark.environment);
 	others = start_daemon(SLEEP, other.environment);
 	EXPECT(kill_pass(mark.id) >= 3);
-	kill_to_the_end(mark.id);
+	kill_all_marked(mark.id);
 	for (size_t i = 0; i < 3; i++)
 		EXPECT(ends_soon(pids[i]));
 	EXPECT(!kill(others, 0));
@@ -211,21 +159,6 @@ IN_CHILD(a_zombie_does_not_count)
 	EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
-/* Makes the kernel show this as our environment, without an exec: fields 50 and 51 of our stat say
- * where it looks. Ours is of no use any more then. */
-static void wear(const struct mark *mark)
-{
-	char *stat = read_text("/proc/self/stat"), *field = strrchr(stat, ')');
-	unsigned long start, end;
-
-	for (int number = 2; number < 50; number++)
-		field = strchr(field + 1, ' ');
-	EXPECT(sscanf(field, "%lu %lu", &start, &end) == 2);
-	EXPECT(end - start > strlen(mark->entry));
-	memcpy((void *)start, mark->entry, strlen(mark->entry) + 1);
-	free(stat);
-}
-
 static void janitor_with_the_mark(void *data)
 {
 	const struct mark *mark = data;
@@ -244,94 +177,6 @@ IN_CHILD(never_ourselves)
 
 	make_mark(&mark);
 	EXPECT(holds_in_child(janitor_with_the_mark, &mark));
-}
-
-static void *sleep_on(void *data)
-{
-	(void)data;
-	for (;;)
-		(void)pause();
-	return NULL;
-}
-
-static int end_first_thread(void *data)
-{
-	pthread_t thread;
-
-	wear(data);
-	if (pthread_create(&thread, NULL, sleep_on, NULL))
-		return 1;
-	syscall(SYS_exit, 0);
-	return 0;
-}
-
-/* /proc shows it as a zombie with an empty environment, and yet it runs. */
-IN_CHILD(first_thread_has_ended)
-{
-	struct child child = CHILD_NONE;
-	struct mark mark;
-	int status;
-
-	make_mark(&mark);
-	EXPECT(!child_fork(end_first_thread, &mark, &child, NULL));
-	EXPECT(ends_soon(child.pid)); /* its first thread */
-	EXPECT(!child_wait(&child, false, &status));
-	EXPECT(kill_pass(mark.id) == 1);
-	EXPECT(child_wait(&child, true, &status) == 1);
-	EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-}
-
-/* In the middle of an exec there is no environment to read. */
-IN_CHILD(one_that_execs_without_end)
-{
-	for (int round = 0; round < 100; round++) {
-		struct mark mark;
-		pid_t pid;
-
-		make_mark(&mark);
-		pid = start_daemon("A='exec sh -c \"$A\"'; export A; exec sh -c \"$A\"",
-				   mark.environment);
-		usleep((useconds_t)(1000 + round * 13));
-		EXPECT(kill_pass(mark.id) == 1);
-		EXPECT(ends_soon(pid));
-	}
-}
-
-/* Each forks the next and ends. A pass may find none of them only when there is none: all of them
- * hold the pipe's write end, so that its end of file says so. A byte says that nobody stopped them.
- */
-static void fork_and_end_for_long(const struct mark *mark, int fd)
-{
-	time_t end = time(NULL) + 5;
-
-	wear(mark);
-	while (time(NULL) < end) {
-		if (fork())
-			_exit(0);
-		(void)setsid();
-	}
-	_exit(write(fd, "", 1) != 1);
-}
-
-IN_CHILD(one_that_forks_and_ends_without_end)
-{
-	for (int round = 0; round < 20; round++) {
-		struct mark mark;
-		int pipe_fds[2];
-		char byte;
-
-		make_mark(&mark);
-		EXPECT(!pipe(pipe_fds));
-		if (fork() == 0)
-			fork_and_end_for_long(&mark, pipe_fds[1]);
-		close(pipe_fds[1]);
-		usleep(5000);
-		kill_to_the_end(mark.id);
-		EXPECT(read(pipe_fds[0], &byte, 1) == 0);
-		close(pipe_fds[0]);
-		while (wait(NULL) > 0)
-			;
-	}
 }
 
 static void as_nobody(void *data)
@@ -406,9 +251,6 @@ static const struct test tests[] = {
 	{ "large environments", test_large_environments },
 	{ "a zombie doesn't count", test_a_zombie_does_not_count },
 	{ "never ourselves", test_never_ourselves },
-	{ "one whose first thread has ended", test_first_thread_has_ended },
-	{ "one that execs without end", test_one_that_execs_without_end },
-	{ "one that forks and ends without end", test_one_that_forks_and_ends_without_end },
 	{ "ordinary users see their own", test_ordinary_users_see_their_own },
 	{ "found, but not permitted", test_found_but_not_permitted },
 	{ NULL, NULL },

@@ -1,14 +1,10 @@
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "config/config.h"
-#include "harness/command.h"
 #include "harness/harness.h"
 
 #define CLEANUP_SETTINGS CLEANUP(settings_release)
@@ -31,105 +27,6 @@ static int parse_bytes(struct settings *settings, const char *bytes, size_t leng
 static int parse(struct settings *settings, const char *text, struct error *err)
 {
 	return parse_bytes(settings, text, strlen(text), err);
-}
-
-#define FILES_REFUSED(value)                                                                       \
-	{                                                                                          \
-		"[app]\nfiles = " value "\n",                                                      \
-			"x.conf:2: files: \"" value                                                \
-			"\" is not a list of absolute paths with {app} once, in "                  \
-			"their last part, and globs only before it"                                \
-	}
-
-static const struct {
-	const char *text;
-	const char *message;
-} refused[] = {
-	{ "[lock]\n[nope]\n", "x.conf:2: [nope]: unknown section" },
-	{ "[lock ]\n", "x.conf:1: [lock ]: unknown section" },
-	{ "[]\n", "x.conf:1: []: unknown section" },
-	{ "[" FIFTY "]\n", "x.conf:1: [" FIFTY "]: unknown section" },
-	{ "[lock] dir = /x\n", "x.conf:1: [lock] dir = /x: not a section heading" },
-	{ "[lock\n", "x.conf:1: [lock: not a section heading" },
-	{ "jobs = 4\n", "x.conf:1: jobs: stands before the first [section]" },
-	{ "[reap]\n\n# comment\njbos = 4\n", "x.conf:4: jbos: unknown key in [reap]" },
-	{ "[lock]\njobs = 4\n", "x.conf:2: jobs: unknown key in [lock]" },
-	{ "[reap]\nJobs = 4\n", "x.conf:2: Jobs: unknown key in [reap]" },
-	{ "[reap]\njobs = 4\ntimeout = 1m\njobs = 4\n",
-	  "x.conf:4: jobs: given twice, first on line 2" },
-	{ "[reap]\njobs = 4\n[run]\n[reap]\njobs = 5\n",
-	  "x.conf:5: jobs: given twice, first on line 2" },
-	{ "[reap]\njobs\n", "x.conf:2: neither a [section] nor a \"key = value\"" },
-	{ "[reap]\njobs\njobs = x\n", "x.conf:2: neither a [section] nor a \"key = value\"" },
-	{ "[reap]\n= 4\n", "x.conf:2: neither a [section] nor a \"key = value\"" },
-	{ "\xef\xbb\xbf[reap]\n", "x.conf:1: neither a [section] nor a \"key = value\"" },
-	{ "[reap]\njobs = 0\n", "x.conf:2: jobs: \"0\" is not a number from 1 to 64" },
-	{ "[reap]\njobs = 65\n", "x.conf:2: jobs: \"65\" is not a number from 1 to 64" },
-	{ "[reap]\njobs = 4 # four\n",
-	  "x.conf:2: jobs: \"4 # four\" is not a number from 1 to 64" },
-	{ "[reap]\njobs =\n", "x.conf:2: jobs: \"\" is not a number from 1 to 64" },
-	{ "[reap]\ntimeout = 0\n",
-	  "x.conf:2: timeout: \"0\" is not a duration like 90s or 1h30m, at least 1ms" },
-	{ "[run]\nkill_grace = soon\n",
-	  "x.conf:2: kill_grace: \"soon\" is not a duration like 90s or 1h30m" },
-	{ "[lock]\ndir = run/lock\n",
-	  "x.conf:2: dir: \"run/lock\" is not an absolute path without blanks" },
-	{ "[lock]\ndir =\n", "x.conf:2: dir: \"\" is not an absolute path without blanks" },
-	{ "[lock]\ncluster = perhaps\n", "x.conf:2: cluster: \"perhaps\" is not yes or no" },
-	{ "[lock]\ncluster_term = 4999ms\n",
-	  "x.conf:2: cluster_term: \"4999ms\" is not a duration from 5s to 1h" },
-	{ "[lock]\ncluster_term = 1h1ms\n",
-	  "x.conf:2: cluster_term: \"1h1ms\" is not a duration from 5s to 1h" },
-	{ "[lock]\ngroup = two words\n",
-	  "x.conf:2: group: \"two words\" is not a group's name or number" },
-	{ "[engine]\nhost = ftp://x\n",
-	  "x.conf:2: host: \"ftp://x\" is not an address like unix:///var/run/docker.sock or "
-	  "tcp://HOST:PORT" },
-	{ "[app]\nlabels =\n", "x.conf:2: labels: \"\" is not a list of label keys, at least one" },
-	{ "[app]\nprotect = shop-* # mine\n",
-	  "x.conf:2: protect: \"shop-* # mine\" is not a list of globs" },
-	{ "[engine]\nswarm = no\n", "x.conf:2: swarm: \"no\" is not auto or ignore" },
-	FILES_REFUSED("srv/{app}"),
-	FILES_REFUSED("/srv/app.env"),
-	FILES_REFUSED("/{app}/x"),
-	FILES_REFUSED("/srv/{app}*"),
-	FILES_REFUSED("/srv/{app}{app}"),
-	FILES_REFUSED("/srv//{app}"),
-	FILES_REFUSED("/./{app}"),
-	FILES_REFUSED("/srv/{app} /etc/../{app}"),
-	{ "[reap]\nbefore = echo x\n",
-	  "x.conf:2: before: \"echo x\" is not an absolute path and arguments, split at blanks" },
-	{ "[reap]\nhook_failure = no\n", "x.conf:2: hook_failure: \"no\" is not keep or ignore" },
-	{ "[app]\nprefix_kinds = secret network\n",
-	  "x.conf:2: prefix_kinds: \"secret network\" is not a list of secret, config and volume" },
-	{ "[app]\nstack_name = app\n",
-	  "x.conf:2: stack_name: \"app\" is not {app}, dots-to-underscores or co-op-cloud" },
-	{ "[reap]\nprotect_label = mine\n",
-	  "x.conf:2: protect_label: \"mine\" is not a label like ci-janitor.protect=true" },
-	{ "[reap]\nprotect_label = =x\n",
-	  "x.conf:2: protect_label: \"=x\" is not a label like ci-janitor.protect=true" },
-	{ "[reap]\njobs = 4\n" LINE_OF_196 "x\n", "x.conf:3: a line longer than 196 bytes" },
-	{ "[reap]\njobs = 4\r\n", "x.conf:2: a control character (0x0d)" },
-	{ "[reap]\n#\x1b[2J\n", "x.conf:2: a control character (0x1b)" },
-	{ "[reap]\n#\x7f\n", "x.conf:2: a control character (0x7f)" },
-	/* An indented line is a line: it neither continues the one before, nor hides. */
-	{ "[app]\nprotect = a\n  b\n", "x.conf:3: neither a [section] nor a \"key = value\"" },
-	{ "[app]\nprotect = a\n\tprotect = b\n",
-	  "x.conf:3: protect: given twice, first on line 2" },
-	{ "[app]\nprotect = a\n  [nope]\n", "x.conf:3: [nope]: unknown section" },
-};
-
-static void test_refusals(void)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
-		CLEANUP_SETTINGS struct settings settings;
-		struct error err = { 0 };
-
-		settings_init(&settings);
-		CHECK_NUMBER(parse(&settings, refused[i].text, &err), -1);
-		CHECK_NUMBER(err.kind, ERROR_CONFIG);
-		CHECK_TEXT(err.message, refused[i].message);
-	}
 }
 
 static void test_nul_is_refused(void)
@@ -387,102 +284,7 @@ static void test_sample_as_shipped(void)
 	(void)fclose(stream);
 }
 
-static void write_file(const char *path, const char *text, mode_t mode)
-{
-	FILE *stream = fopen(path, "w");
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
-	(void)fputs(text, stream);
-	(void)fclose(stream);
-	CHECK_NUMBER(chmod(path, mode), 0);
-}
-
-static void test_drop_ins(void)
-{
-	CLEANUP_SETTINGS struct settings settings;
-	const char *dir = temp_dir();
-	CLEANUP_FREE char *file = xasprintf("%s/main.conf", dir);
-	CLEANUP_FREE char *drop_ins = xasprintf("%s/conf.d", dir);
-	CLEANUP_FREE char *first = xasprintf("%s/10-a.conf", drop_ins);
-	CLEANUP_FREE char *second = xasprintf("%s/20-b.conf", drop_ins);
-	CLEANUP_FREE char *backup = xasprintf("%s/30-c.conf~", drop_ins);
-	CLEANUP_FREE char *hidden = xasprintf("%s/.40-d.conf", drop_ins);
-	CLEANUP_FREE char *expected = xasprintf("%s:2: jobs: unknown key in [run]", second);
-	struct error err = { 0 };
-
-	settings_init(&settings);
-	CHECK_NUMBER(config_load_with_drop_ins(&settings, file, drop_ins, &err), 0);
-	CHECK_NUMBER(mkdir(drop_ins, 0755), 0);
-	write_file(second, "[reap]\njobs = 3\n", 0644);
-	write_file(first, "[reap]\njobs = 2\n[app]\nlabels = c\n", 0600);
-	write_file(file, "[reap]\njobs = 1\n[app]\nlabels = a b\n[run]\nkill_grace = 1\n", 0644);
-	write_file(backup, "junk\n", 0644);
-	write_file(hidden, "junk\n", 0644);
-	CHECK_NUMBER(config_load_with_drop_ins(&settings, file, drop_ins, &err), 0);
-	CHECK_NUMBER(settings.jobs, 3);
-	CHECK_NUMBER(settings.kill_grace_ms, 1000);
-	check_words(&settings.app_labels, "c");
-	CHECK_TEXT(err.message, "");
-	write_file(second, "[run]\njobs = 3\n", 0644);
-	CHECK_NUMBER(config_load_with_drop_ins(&settings, file, drop_ins, &err), -1);
-	CHECK_TEXT(err.message, expected);
-}
-
-static void check_unusable(const char *path, const char *reason)
-{
-	CLEANUP_SETTINGS struct settings settings;
-	CLEANUP_FREE char *expected = xasprintf("unable to %s", reason);
-	struct error err = { 0 };
-
-	settings_init(&settings);
-	CHECK_NUMBER(config_load(&settings, path, &err), -1);
-	CHECK_NUMBER(err.kind, ERROR_CONFIG);
-	CHECK_TEXT(err.message, expected);
-}
-
-static void test_untrusted_files(void)
-{
-	CLEANUP_SETTINGS struct settings settings;
-	const char *dir = temp_dir();
-	CLEANUP_FREE char *file = xasprintf("%s/a.conf", dir);
-	CLEANUP_FREE char *fifo = xasprintf("%s/fifo.conf", dir);
-	CLEANUP_FREE char *absent = xasprintf("open %s/absent: No such file or directory", dir);
-	CLEANUP_FREE char *mode = xasprintf("use %s: its mode 0664 lets others write to it", file);
-	CLEANUP_FREE char *world = xasprintf("use %s: its mode 0602 lets others write to it", file);
-	CLEANUP_FREE char *no_file = xasprintf("use %s: it is not a regular file", dir);
-	CLEANUP_FREE char *a_fifo = xasprintf("use %s: it is not a regular file", fifo);
-	CLEANUP_FREE char *absent_path = xasprintf("%s/absent", dir);
-
-	settings_init(&settings);
-	write_file(file, "[reap]\njobs = 9\n", 0664);
-	check_unusable(file, mode);
-	CHECK_NUMBER(chmod(file, 0602), 0);
-	check_unusable(file, world);
-	check_unusable(dir, no_file);
-	CHECK_NUMBER(mkfifo(fifo, 0600), 0);
-	check_unusable(fifo, a_fifo);
-	check_unusable(absent_path, absent);
-	CHECK_NUMBER(chmod(file, 0644), 0);
-	CHECK_NUMBER(config_load(&settings, file, NULL), 0);
-	CHECK_NUMBER(settings.jobs, 9);
-}
-
-static void test_untrusted_owner(void)
-{
-	const char *dir = temp_dir();
-	CLEANUP_FREE char *file = xasprintf("%s/a.conf", dir);
-	CLEANUP_FREE char *expected =
-		xasprintf("use %s: its owner, uid 12345, is neither root nor the caller", file);
-
-	if (geteuid() != 0)
-		return; /* only root can give a file away */
-	write_file(file, "[reap]\njobs = 9\n", 0600);
-	CHECK_NUMBER(chown(file, 12345, (gid_t)-1), 0);
-	check_unusable(file, expected);
-}
-
 static const struct test tests[] = {
-	{ "refusals name file, line, key and what would be right", test_refusals },
 	{ "a NUL byte is refused", test_nul_is_refused },
 	{ "lines of 196 bytes are read, files of 64 KiB are not", test_size_limits },
 	{ "every key is read", test_every_key_is_read },
@@ -491,9 +293,6 @@ static const struct test tests[] = {
 	{ "the sample, uncommented, has every key and is the defaults",
 	  test_sample_is_the_defaults },
 	{ "the sample as shipped changes nothing", test_sample_as_shipped },
-	{ "drop-ins override in name order", test_drop_ins },
-	{ "files that others could have written are refused", test_untrusted_files },
-	{ "files of other owners are refused", test_untrusted_owner },
 	{ NULL, NULL },
 };
 TEST_SUITE(config, tests)

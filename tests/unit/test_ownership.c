@@ -331,74 +331,6 @@ static void test_both_are_named(void)
 	CHECK_TEXT(verdict.name, "alive_pr");
 }
 
-/* What abra cuts after 45 characters may be two apps' stack: a dead one's goes, one that a live app
- * may have made stays. */
-static void test_cut_stack_names(void)
-{
-	static const char stack[] = "shop_a-very-long-branch-name_ci2_example_org_";
-	static const char *const apps[] = {
-		"shop.a-very-long-branch-name.ci2.example.org.one",
-		"shop.a-very-long-branch-name.ci2.example.org.two",
-	};
-	CLEANUP(settings_release) struct settings co_op;
-	CLEANUP(owner_list_release) struct owner_list list = { 0 };
-	char cut[APP_NAME_MAX + 1], id[] = "id", name[APP_NAME_MAX];
-	struct resource secret = { .kind = RESOURCE_SECRET, .id = id, .name = name };
-	struct ownership_verdict verdict;
-
-	settings_init(&co_op);
-	co_op.stack_name = STACK_NAME_CO_OP_CLOUD;
-	for (size_t i = 0; i < 2; i++) {
-		struct owner *owner = owner_list_append(&list);
-
-		settings_stack_name(&co_op, apps[i], cut, sizeof(cut));
-		CHECK_TEXT(cut, stack);
-		owner->hash = app_hash_of(apps[i]);
-		owner_add_stack(owner, cut);
-		owner->job = 7;
-	}
-	owner_list_sort(&list);
-	snprintf(name, sizeof(name), "%s_password_v1", stack);
-	ownership_judge(&secret, &list, &co_op, &verdict);
-	CHECK_NUMBER(verdict.what, OWNERSHIP_OURS);
-	CHECK_NUMBER(verdict.job, 7);
-	list.items[1].job = OWNER_NOBODY;
-	ownership_judge(&secret, &list, &co_op, &verdict);
-	CHECK_NUMBER(verdict.what, OWNERSHIP_KEPT);
-	settings_stack_name(&co_op, "shop.example.org", cut, sizeof(cut));
-	CHECK_TEXT(cut, "shop_example_org");
-}
-
-/* `list --resources` looks at live apps, too: they have what nobody else could claim, and what a
- * dead one shares with them is kept as ever. */
-static void test_looks_at_the_living(void)
-{
-	CLEANUP(owner_list_release) struct owner_list list = { 0 };
-	static const char *const apps[] = { "live", "dead" };
-	struct resource secret = { .kind = RESOURCE_SECRET };
-	struct ownership_verdict verdict;
-
-	for (size_t i = 0; i < 2; i++) {
-		struct owner *owner = owner_list_append(&list);
-
-		owner->hash = app_hash_of(apps[i]);
-		owner->job = i;
-		owner->live = i == 0;
-	}
-	owner_list_sort(&list);
-	secret.id = strdup("id");
-	secret.name = strdup("x");
-	resource_add_label(&secret, STACK, "live");
-	ownership_judge(&secret, &list, &settings, &verdict);
-	CHECK_NUMBER(verdict.what, OWNERSHIP_OURS);
-	CHECK_NUMBER(verdict.job, 0);
-	resource_add_label(&secret, APP, "dead");
-	ownership_judge(&secret, &list, &settings, &verdict);
-	CHECK_NUMBER(verdict.what, OWNERSHIP_KEPT);
-	CHECK_NUMBER(verdict.job, 1);
-	resource_release(&secret);
-}
-
 static void test_volume_drivers(void)
 {
 	struct row row = { "volume", RESOURCE_VOLUME, "v", { STACK, "shop" },
@@ -414,8 +346,6 @@ static const struct test tests[] = {
 	{ "labels, stacks, neighbours, claims of the living, protection", test_table },
 	{ "unlabelled secrets and configs by their names' beginning", test_prefixes },
 	{ "an ambiguous object names both apps", test_both_are_named },
-	{ "stack names cut after 45 characters", test_cut_stack_names },
-	{ "a look at live apps", test_looks_at_the_living },
 	{ "volumes of other drivers are kept", test_volume_drivers },
 	{ NULL, NULL },
 };
