@@ -175,7 +175,7 @@ CRASHING := $(O)/ci-janitor-crashing
 $(CRASHING): $(O)/src/main.o $(O)/tests/crash/broken/broken.o $(LIBRARY)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(HARDENING_LD) $(LDFLAGS) \
-		-Wl,--wrap=app_lock_probe,--wrap=app_lock_need_record \
+		-Wl,--wrap=app_lock_probe,--wrap=app_lock_need_record,--wrap=reap_targets \
 		-o $@ $^ $(PKG_LIBS)
 
 $(O)/crash-deploy: $(O)/tests/fixture/deploy.o

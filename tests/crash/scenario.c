@@ -26,6 +26,9 @@ const struct scenario_traits scenarios[SCENARIO_COUNT] = {
 	[SCENARIO_RUN_FRESH] = { "run over a dead one", true, true, false, "group marked" },
 	[SCENARIO_LATE_SWEEP] = { "sweep, late engine", true, false, true, "" },
 	[SCENARIO_LATE_FRESH] = { "run over a dead one, late engine", true, true, true, "" },
+	[SCENARIO_NAMESPACE] = { "run, PID namespace", false, true, false, "group marked", true },
+	[SCENARIO_HOOKS] = { "sweep with hooks", true, false, false, "group", true },
+	[SCENARIO_ORPHANS] = { "sweep of orphans", true, false, false, "group", true },
 };
 
 static const struct trace_fault no_fault = { .what = TRACE_NOTHING };
@@ -206,17 +209,25 @@ static void play_late_end(struct world *world)
 	run_whole(world, &arguments, "the next run");
 }
 
+static void add_sweep(struct arguments *arguments, enum scenario scenario)
+{
+	add(arguments, "sweep");
+	if (scenario == SCENARIO_ORPHANS)
+		add(arguments, "--orphans");
+}
+
 static void interrupted(struct arguments *arguments, const struct world *world,
 			enum scenario scenario, const char *program)
 {
 	begin(arguments, world, program);
 	if (scenarios[scenario].is_run) {
-		add_run(arguments, world, NULL, "end");
+		add_run(arguments, world, scenario == SCENARIO_NAMESPACE ? "--pid-namespace" : NULL,
+			"end");
 	} else if (scenario == SCENARIO_REAP) {
 		add(arguments, "reap");
 		add(arguments, APP);
 	} else {
-		add(arguments, "sweep");
+		add_sweep(arguments, scenario);
 	}
 }
 
@@ -227,7 +238,7 @@ static bool is_deploying(void *data)
 	return stand_in_creations(world->engine) > 0;
 }
 
-void scenario_cut_off(struct world *world, int signal_number)
+void scenario_cut_off(struct world *world, const char *program, int signal_number)
 {
 	struct arguments arguments;
 	int status = 0;
@@ -235,7 +246,7 @@ void scenario_cut_off(struct world *world, int signal_number)
 
 	world_reset(world);
 	stand_in_set_late(world->engine, 0, LATE_MS);
-	begin(&arguments, world, REAL_PROGRAM);
+	begin(&arguments, world, program);
 	add_run(&arguments, world, "--no-fresh", "begin");
 	pid = start(&arguments);
 	if (!wait_until(is_deploying, world, ROUND_MS))
@@ -264,8 +275,14 @@ bool scenario_play(struct world *world, enum scenario scenario, const char *prog
 	world_reset(world);
 	if (setenv("CRASH_STRAGGLERS", scenarios[scenario].stragglers, 1) != 0)
 		abort();
+	if (scenario == SCENARIO_HOOKS)
+		world_configure(world, "before = /bin/true\nafter = /bin/true\n");
+	if (scenario == SCENARIO_ORPHANS)
+		world_configure(world, "[orphans]\napp_pattern = shop\n");
 	if (scenarios[scenario].dead)
 		leave_a_dead_one(world);
+	if (scenario == SCENARIO_ORPHANS)
+		world_reboot(world);
 	world->denied = fault->what == TRACE_FAIL && fault->errnum == EACCES;
 	stand_in_set_late(world->engine, scenarios[scenario].late ? LATE_MS : 0, 0);
 	interrupted(&arguments, world, scenario, program);
@@ -278,12 +295,14 @@ bool scenario_play(struct world *world, enum scenario scenario, const char *prog
 	} else {
 		stand_in_settle(world->engine);
 		world_check_alive(world);
-		world_check_not_forgotten(world);
+		/* An orphan has no lockfile until it is found. */
+		if (scenario != SCENARIO_ORPHANS)
+			world_check_not_forgotten(world);
 		check_outcome(world, scenario, fault, &result);
 	}
 	world_wait_unlocked(world);
 	begin(&arguments, world, REAL_PROGRAM);
-	add(&arguments, "sweep");
+	add_sweep(&arguments, scenario);
 	run_whole(world, &arguments, "the clean sweep");
 	world_check_alive(world);
 	world_check_clean(world, "after the clean sweep");

@@ -12,6 +12,9 @@ enum scenario {
 	SCENARIO_RUN_FRESH,  /* the same over a dead predecessor */
 	SCENARIO_LATE_SWEEP, /* removals are late; then a new run makes the volume again */
 	SCENARIO_LATE_FRESH,
+	SCENARIO_NAMESPACE, /* a run with --pid-namespace */
+	SCENARIO_HOOKS,	    /* sweep, with a hook before and one after it */
+	SCENARIO_ORPHANS,   /* sweep --orphans, after a reboot */
 	SCENARIO_COUNT,
 };
 
@@ -23,6 +26,7 @@ struct scenario_traits {
 	/* What the job leaves behind. One that only one kind of evidence leads to shows whether the
 	 * lack of that evidence is taken for the lack of processes. */
 	const char *stragglers;
+	bool brief; /* in the sample only the kills, and no middle places */
 };
 extern const struct scenario_traits scenarios[SCENARIO_COUNT];
 
@@ -32,8 +36,9 @@ extern const struct scenario_traits scenarios[SCENARIO_COUNT];
 bool scenario_play(struct world *world, enum scenario scenario, const char *program,
 		   const struct trace_fault *fault, int *ret_status, struct trace_calls *calls);
 
-/* A run gets the signal, and a sweep comes at once, while the engine has not yet carried out what
- * the job has asked for: what it creates then must be found, or have its lockfile. */
-void scenario_cut_off(struct world *world, int signal_number);
+/* A run of the program gets the signal, and a sweep comes at once, while the engine has not yet
+ * carried out what the job has asked for: what it creates then must be found, or have its lockfile.
+ */
+void scenario_cut_off(struct world *world, const char *program, int signal_number);
 
 #endif

@@ -60,7 +60,7 @@ static void play(struct world *world, const struct work *work)
 			return;
 		point = &work->points[number];
 		if (point->cut_off)
-			scenario_cut_off(world, point->cut_off);
+			scenario_cut_off(world, work->program, point->cut_off);
 		else
 			point->hit = scenario_play(world, point->scenario, work->program,
 						   &point->fault, &point->status, NULL);

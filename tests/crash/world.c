@@ -74,8 +74,6 @@ static int hold(const struct world *world, const char *app)
 
 void world_start(struct world *world, const char *folder, const char *group)
 {
-	char text[512];
-
 	memset(world, 0, sizeof(*world));
 	snprintf(world->folder, sizeof(world->folder), "%s", folder);
 	snprintf(world->group, sizeof(world->group), "%s", group);
@@ -88,16 +86,22 @@ void world_start(struct world *world, const char *folder, const char *group)
 		     mkdir(world->scratch, 0755) == 0,
 	     folder);
 	lockfile_of(world, APP, world->lockfile, sizeof(world->lockfile));
-	/* A round in which something is waited for must end some time. */
-	snprintf(text, sizeof(text),
-		 "[reap]\ntimeout = 20s\n"
-		 "[run]\nkill_grace = 5s\nteardown_timeout = 20s\nscratch_dir = %s\n",
-		 world->scratch);
-	write_file(world->config, text);
 	must(setenv("CRASH_GROUP", group, 1) == 0, "setenv");
 	world->engine = stand_in_start(folder);
 	for (size_t i = 0; i < 2; i++)
 		world->neighbours[i] = hold(world, neighbours[i]);
+}
+
+/* A round in which something is waited for must end some time. */
+void world_configure(const struct world *world, const char *more)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "[run]\nkill_grace = 5s\nteardown_timeout = 20s\nscratch_dir = %s\n"
+		 "[reap]\ntimeout = 20s\n%s",
+		 world->scratch, more);
+	write_file(world->config, text);
 }
 
 /* Our descendants, orphans included, are all children in the end. True: there are none. */
@@ -165,6 +169,14 @@ static bool clear_scratch(const struct world *world)
 	return any;
 }
 
+void world_reboot(struct world *world)
+{
+	kill_children();
+	(void)clear_groups(world);
+	(void)clear_scratch(world);
+	(void)unlink(world->lockfile);
+}
+
 static void add_others(struct stand_in *engine)
 {
 	static const char *const kinds[] = { "secrets", "configs", "networks", "volumes",
@@ -187,10 +199,8 @@ void world_reset(struct world *world)
 {
 	char path[256];
 
-	kill_children();
-	(void)clear_groups(world);
-	(void)clear_scratch(world);
-	(void)unlink(world->lockfile);
+	world_reboot(world);
+	world_configure(world, "");
 	snprintf(path, sizeof(path), "%s/deployed", world->folder);
 	(void)unlink(path);
 	stand_in_set_late(world->engine, 0, 0);

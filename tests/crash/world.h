@@ -40,6 +40,11 @@ void world_start(struct world *world, const char *folder, const char *group);
 /* Everything as at the start; no problems. */
 void world_reset(struct world *world);
 
+/* What the configuration says besides the times. */
+void world_configure(const struct world *world, const char *more);
+/* As a reboot does it: nothing is left but what the engine has. */
+void world_reboot(struct world *world);
+
 void world_problem(struct world *world, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
