@@ -94,9 +94,17 @@ static int open_mount(const char *point)
 	return -1;
 }
 
-/* Part of the kernel's interface, PROC_CGROUP_INIT_INO: a machine's first cgroup namespace. */
-#define FIRST_NAMESPACE 0xEFFFFFFBU
 #define TOP_INODE 1
+
+static bool is_in_first_namespace(void)
+{
+	/* PROC_CGROUP_INIT_INO of <linux/proc_ns.h>, part of the kernel's interface. */
+	static const char first[] = "cgroup:[4026531835]";
+	char link[64];
+	ssize_t length = readlink("/proc/self/ns/cgroup", link, sizeof(link));
+
+	return length == (ssize_t)strlen(first) && !memcmp(link, first, strlen(first));
+}
 
 /* A mount at one of the usual places, if it shows the whole hierarchy. Only in the machine's first
  * cgroup namespace is that what /proc/PID/cgroup goes by: elsewhere "/" is another group. -1: the
@@ -107,7 +115,7 @@ static int open_usual_mount(void)
 	static const char *const points[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
 	struct stat status;
 
-	if (stat("/proc/self/ns/cgroup", &status) || status.st_ino != FIRST_NAMESPACE)
+	if (!is_in_first_namespace())
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
 		int fd = open_mount(points[i]);
