@@ -17,10 +17,19 @@ int scratch_create(const char *base, const struct lock_trust *trust, const struc
 		   const char *run_id, const struct word_list *links, char **ret_path,
 		   struct error *err);
 
-/* Removes the app's scratch directories: only by the holder of its lock. Adds how many went to
- * *count. Entries of untrusted owners are somebody else's and stay; no base directory: nothing to
- * do. Fails when one could not be removed, with the others gone. */
+#define SCRATCH_ANY_AGE INT64_MAX
+
+/* Removes the app's scratch directories that were last changed before that wall-clock second: only
+ * by the holder of its lock. Adds how many went to *count. Entries of untrusted owners are somebody
+ * else's and stay; no base directory: nothing to do. Fails when one could not be removed, with the
+ * others gone. */
 int scratch_remove(const char *base, const struct lock_trust *trust, const struct app_hash *hash,
-		   int64_t deadline, size_t *count, struct error *err);
+		   int64_t before, int64_t deadline, size_t *count, struct error *err);
+
+/* Calls function for each directory that scratch_remove would remove of some app. 0, or -1 with
+ * *err. */
+int scratch_each(const char *base, const struct lock_trust *trust, int64_t before,
+		 void (*function)(const struct app_hash *hash, void *data), void *data,
+		 struct error *err);
 
 #endif

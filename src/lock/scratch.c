@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "kernel/remove_tree.h"
+#include "model/app.h"
 #include "model/record.h"
 
 /* Who can rename the entries of the base directory could put his own in their place. */
@@ -81,38 +82,40 @@ int scratch_create(const char *base, const struct lock_trust *trust, const struc
 	return 0;
 }
 
-static bool is_of_app(const char *name, const struct app_hash *hash)
+/* <hash>.<run id> */
+static bool is_scratch(const char *name, struct app_hash *ret)
 {
 	const char *rest = name + APP_HASH_LENGTH + 1;
 
-	return !strncmp(name, hash->hex, APP_HASH_LENGTH) && name[APP_HASH_LENGTH] == '.' &&
-	       strspn(rest, "0123456789abcdef") == RUN_ID_LENGTH && strlen(rest) == RUN_ID_LENGTH;
+	if (strspn(name, "0123456789abcdef") != APP_HASH_LENGTH || name[APP_HASH_LENGTH] != '.' ||
+	    strspn(rest, "0123456789abcdef") != RUN_ID_LENGTH || strlen(rest) != RUN_ID_LENGTH)
+		return false;
+	memcpy(ret->hex, name, APP_HASH_LENGTH);
+	ret->hex[APP_HASH_LENGTH] = '\0';
+	return true;
 }
 
-/* 1, 0 (also: gone), -1 with errno. */
-static int is_trusted(int base_fd, const char *name, const struct lock_trust *trust)
+struct walk {
+	int base_fd;
+	const struct lock_trust *trust;
+	int64_t before;
+	int (*function)(const struct walk *walk, const char *name, const struct app_hash *hash);
+	void *data;
+	struct error *err;
+};
+
+/* 1, 0 (also: gone), -1 with *err. */
+static int is_wanted(const struct walk *walk, const char *name)
 {
 	struct stat status;
 
-	if (fstatat(base_fd, name, &status, AT_SYMLINK_NOFOLLOW))
-		return errno == ENOENT ? 0 : -1;
-	return lock_trust_uid(trust, status.st_uid);
-}
-
-static int remove_entry(int base_fd, const char *name, const struct lock_trust *trust,
-			int64_t deadline, size_t *count, struct error *err)
-{
-	int trusted = is_trusted(base_fd, name, trust);
-
-	if (trusted < 0)
-		return error_set_errno(err, ERROR_SYSTEM, errno,
-				       "unable to examine the scratch directory %s", name);
-	if (!trusted)
+	if (!fstatat(walk->base_fd, name, &status, AT_SYMLINK_NOFOLLOW))
+		return lock_trust_uid(walk->trust, status.st_uid) &&
+		       status.st_ctim.tv_sec < walk->before;
+	if (errno == ENOENT)
 		return 0;
-	if (remove_tree(base_fd, name, deadline, err) < 0)
-		return -1;
-	++*count;
-	return 0;
+	return error_set_errno(walk->err, ERROR_SYSTEM, errno,
+			       "unable to examine the scratch directory %s", name);
 }
 
 static void close_stream(DIR **stream)
@@ -121,25 +124,89 @@ static void close_stream(DIR **stream)
 		(void)closedir(*stream);
 }
 
-int scratch_remove(const char *base, const struct lock_trust *trust, const struct app_hash *hash,
-		   int64_t deadline, size_t *count, struct error *err)
+/* The last result that was not 0: nothing ends the walk. */
+static int walk_base(struct walk *walk, const char *base)
 {
 	int fd = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC), result = 0;
 	CLEANUP(close_stream) DIR *stream = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
+	struct app_hash hash;
 
 	if (fd < 0 && errno == ENOENT)
 		return 0;
 	if (!stream)
-		return error_set_errno(err, ERROR_SYSTEM, errno,
+		return error_set_errno(walk->err, ERROR_SYSTEM, errno,
 				       "unable to read the scratch directory %s", base);
+	walk->base_fd = fd;
 	while ((errno = 0, entry = readdir(stream))) {
-		if (is_of_app(entry->d_name, hash) &&
-		    remove_entry(fd, entry->d_name, trust, deadline, count, err) < 0)
-			result = -1;
+		int done;
+
+		if (!is_scratch(entry->d_name, &hash))
+			continue;
+		done = is_wanted(walk, entry->d_name);
+		if (done > 0)
+			done = walk->function(walk, entry->d_name, &hash);
+		result = done ? done : result;
 	}
 	if (errno && result == 0)
-		return error_set_errno(err, ERROR_SYSTEM, errno,
+		return error_set_errno(walk->err, ERROR_SYSTEM, errno,
 				       "unable to read the scratch directory %s", base);
 	return result;
+}
+
+struct removal {
+	const struct app_hash *hash;
+	int64_t deadline;
+	size_t *count;
+};
+
+static int remove_entry(const struct walk *walk, const char *name, const struct app_hash *hash)
+{
+	const struct removal *removal = walk->data;
+
+	if (!app_hash_equal(hash, removal->hash))
+		return 0;
+	if (remove_tree(walk->base_fd, name, removal->deadline, walk->err) < 0)
+		return -1;
+	++*removal->count;
+	return 0;
+}
+
+int scratch_remove(const char *base, const struct lock_trust *trust, const struct app_hash *hash,
+		   int64_t before, int64_t deadline, size_t *count, struct error *err)
+{
+	struct removal removal = { hash, deadline, count };
+	struct walk walk = { .trust = trust,
+			     .before = before,
+			     .function = remove_entry,
+			     .data = &removal,
+			     .err = err };
+
+	return walk_base(&walk, base);
+}
+
+struct each {
+	void (*function)(const struct app_hash *hash, void *data);
+	void *data;
+};
+
+static int call(const struct walk *walk, const char *name, const struct app_hash *hash)
+{
+	const struct each *each = walk->data;
+
+	(void)name;
+	each->function(hash, each->data);
+	return 0;
+}
+
+int scratch_each(const char *base, const struct lock_trust *trust, int64_t before,
+		 void (*function)(const struct app_hash *hash, void *data), void *data,
+		 struct error *err)
+{
+	struct each each = { function, data };
+	struct walk walk = {
+		.trust = trust, .before = before, .function = call, .data = &each, .err = err
+	};
+
+	return walk_base(&walk, base);
 }

@@ -135,7 +135,8 @@ static void remove_scratch(const struct reaper *reaper, const struct job *job,
 
 	if (result->outcome != APP_REAPED || job->target->lease_use != LEASE_USE_REAP ||
 	    scratch_remove(reaper->options->settings->scratch_dir, reaper->dir->trust,
-			   &job->target->lock.hash, job->deadline, &result->scratch, &err) == 0)
+			   &job->target->lock.hash, SCRATCH_ANY_AGE, job->deadline,
+			   &result->scratch, &err) == 0)
 		return;
 	result->outcome = APP_LEFT;
 	result->error = err;

@@ -186,6 +186,9 @@ void orphan_search_take(struct orphan_search *search, const struct settings *set
 bool orphan_is_one(struct reaper *reaper, struct job *job, const struct resource_list *found,
 		   struct error *err);
 
+/* scratch_orphans.c */
+void scratch_orphans_sweep(struct reaper *reaper);
+
 /* job.c */
 void job_init(struct reaper *reaper, struct job *job, struct reap_target *target);
 void job_release(struct job *job);

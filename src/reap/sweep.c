@@ -341,6 +341,7 @@ static void sweep_orphans(struct reaper *reaper, size_t batch)
 	else
 		reaper->result->orphan_error = search.error;
 	word_list_release(&search.names);
+	scratch_orphans_sweep(reaper);
 }
 
 int reap_sweep(const struct lock_dir *dir, const struct sweep_options *options,

@@ -148,6 +148,9 @@ static void append_plan(struct text *out, const struct app_result *result)
 	else
 		text_appendf(out, ": " COUNTED_FORMAT,
 			     COUNTED(count_actions(result, ACTION_PLANNED), "object"));
+	if (result->scratch)
+		text_appendf(out, ", %zu scratch director%s", result->scratch,
+			     result->scratch == 1 ? "y" : "ies");
 }
 
 static void append_outcome(const struct report *report, const struct app_result *result,

@@ -111,14 +111,16 @@ static void scratch_removal(void)
 					 " chown 65534 %s.ff*",
 					 dir, hash.hex, hash.hex),
 			     0);
-	CHECK_NUMBER(scratch_remove(dir, &trust, &hash, CLOCK_NEVER, &count, &err), 0);
+	CHECK_NUMBER(scratch_remove(dir, &trust, &hash, SCRATCH_ANY_AGE, CLOCK_NEVER, &count, &err),
+		     0);
 	CHECK_NUMBER(count, 2);
 	CHECK_NUMBER(run_command(&result, "cd %s && ls -d outside/x %s.0* x%s* %s.f*", dir,
 				 other.hex, hash.hex, hash.hex),
 		     0);
 	/* The stranger's, and what is no run id. */
 	CHECK_NUMBER(count_of(result.output, hash.hex), geteuid() == 0 ? 3 : 2);
-	CHECK_NUMBER(scratch_remove("/nonexistent/base", &trust, &hash, CLOCK_NEVER, &count, &err),
+	CHECK_NUMBER(scratch_remove("/nonexistent/base", &trust, &hash, SCRATCH_ANY_AGE,
+				    CLOCK_NEVER, &count, &err),
 		     0);
 }
 
