@@ -285,10 +285,12 @@ check: deps-test
 	$(Q)$(MAKE) --no-print-directory -j2 sanitize-programs
 	$(Q)MAKE='$(MAKE)' tests/tools/check.sh $(O)/check $(CHECKED)
 
-# `make dist`, `make install` and the Debian package.
-.PHONY: check-packages
+# `make dist`, `make install` and the Debian package; check-packages-all by hand: the others, too.
+.PHONY: check-packages check-packages-all
 check-packages:
 	$(Q)tests/packages/check-packages.sh
+check-packages-all:
+	$(Q)tests/packages/check-packages.sh all
 
 # By hand: Debian's engines, from systems that debootstrap makes; README=1 puts the table there.
 .PHONY: check-engines
@@ -381,7 +383,7 @@ dist:
 	$(call say,DIST,$(O)/$(DIST).tar.gz)
 	$(Q)gzip -9nf $(O)/$(DIST).tar
 
-PACKAGES := deb
+PACKAGES := deb rpm arch alpine
 .PHONY: $(PACKAGES)
 $(PACKAGES): dist
 	$(Q)packaging/build.sh $@ $(O)/$(DIST).tar.gz $(O)/$@

@@ -1,6 +1,9 @@
 #!/bin/bash
-# The release and its packages: versions, `make dist`, the program's bytes, `make install`, and the
-# Debian package's life from its first installation to its purge.
+# The release and its packages.
+#
+#	check-packages.sh	what CI checks: versions, `make dist`, the program's bytes, `make install`,
+#				and the Debian package's life from its first installation to its purge
+#	check-packages.sh all	other distributions' packages, and Debian's in minimal systems, as well
 #
 # Everything happens to a copy of the work tree, committed or not, in a temporary folder; packages are
 # installed in an overlay of this machine's root.
@@ -150,7 +153,8 @@ lint() {
 dependencies() {
 	local depends so package
 	make -s -C first loaded
-	readelf -d first/build/loaded.so first/build/ci-janitor |
+	dpkg-deb -x deb/ci-janitor_*.deb unpacked
+	readelf -d first/build/loaded.so unpacked/usr/bin/ci-janitor |
 		sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | sort -u >needed
 	sed -n 's/.*library_load("\([^"]*\)".*/\1/p' first/src/*/*.c | sort -u >loaded
 	[ -s loaded ]
@@ -159,6 +163,10 @@ dependencies() {
 	while read -r so; do
 		package=$(dpkg -S "*/$so" | sed 's/:.*//' | sort -u | head -n 1)
 		[[ $depends == *" $package "* ]] || fail "$so is in $package, which is not in:$depends"
+		! grep -qx "$so" loaded || grep -q "^Requires: *$so" "$TOP/packaging/rpm/ci-janitor.spec" ||
+			fail "$so is not in the spec"
+		! grep -qx "$so" loaded || grep -q "^depends=.*so:$so\>" "$TOP/packaging/alpine/APKBUILD" ||
+			fail "$so is not in the APKBUILD"
 	done <needed
 }
 
@@ -177,5 +185,9 @@ check "Debian: the package" deb
 check "Debian: lintian" lint
 check "what is loaded at first use is depended on" dependencies
 check "Debian: installed, used, upgraded, removed, purged" life
+if [ "${1:-}" = all ]; then
+	# shellcheck source=tests/packages/others.sh
+	. "$HERE/others.sh"
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The Debian package's life, in overlay.sh: the packages are in /tmp/given.
 
 # The same package as a later version, whose sample configuration has changed.
@@ -37,6 +38,11 @@ same "changed before" "$(changed)" ""
 dpkg -i "$deb"
 use "$version"
 dpkg -V ci-janitor
+for timer in ci-janitor ci-janitor-boot; do
+	[ -L /etc/systemd/system/timers.target.wants/$timer.timer ] || fail "$timer.timer is not enabled"
+done
+! grep -n 'invoke.*\.service' /var/lib/dpkg/info/ci-janitor.* || fail "an installation starts or stops a sweep"
+[ -d /run/ci-janitor ] || fail "tmpfiles.d has made no /run/ci-janitor"
 begin_run
 echo '# ours' >>$conf
 dpkg --force-confold -i /tmp/next.deb
@@ -52,4 +58,5 @@ dpkg -r ci-janitor
 [ ! -e /usr/bin/ci-janitor ] || fail "the program is still there"
 dpkg -P ci-janitor
 same "left after the purge" "$(changed)" ""
-same "left in /run" "$(find /run -name '*ci-*')" ""
+# What tmpfiles.d made stays until the next boot.
+same "left in /run" "$(find /run -name '*ci-*')" /run/ci-janitor

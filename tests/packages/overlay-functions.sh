@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What scripts in overlay.sh use.
 
 fail() {
@@ -9,11 +10,12 @@ same() { # WHAT ACTUAL EXPECTED
 	[ "$2" = "$3" ] || fail "$1: '$2', expected '$3'"
 }
 
-# What differs from the system as it was, but for the package managers' own books.
+# What differs from the system as it was, but for the package managers' own books; folders end with a
+# slash.
 changed() {
 	local path
 	(cd /tmp/layer && find . -mindepth 1 \( -path ./var/lib/dpkg -o -path ./var/log -o -path ./var/cache \
-		-o -path ./var/lib/rpm -o -path ./var/lib/pacman \) -prune -o -printf '%P\n') | sort |
+		-o -path ./root/.rpmdb -o -path ./var/lib/pacman \) -prune -o -printf '%P\n') | sort |
 		while read -r path; do
 			if [ -d "/tmp/layer/$path" ]; then
 				[ -d "/tmp/lower/$path" ] || echo "$path/"

@@ -7,12 +7,14 @@
 # SCRIPT is bash. It finds FOLDER as /tmp/given, the system as it was as /tmp/lower, what it has changed
 # as /tmp/layer, and the functions of overlay-functions.sh. ROOT is / unless told.
 #
-# In namespaces of its own: no process, no mount and no connection gets out.
+# In namespaces of its own: no process, no mount and, without KEEP_NETWORK=1, no connection gets out.
 set -eu
 
 if [ "${OVERLAY_INSIDE:-}" != 1 ]; then
 	export OVERLAY_INSIDE=1
-	exec unshare --mount --pid --ipc --net --fork --kill-child --propagation private "$0" "$@"
+	[ "${KEEP_NETWORK:-}" = 1 ] || set -- --net "$0" "$@"
+	[ "${KEEP_NETWORK:-}" != 1 ] || set -- "$0" "$@"
+	exec unshare --mount --pid --ipc --fork --kill-child --propagation private "$@"
 fi
 
 here=$(dirname "$0") script=$1 folder=$2 lower=${3:-/} root=/mnt/root
@@ -25,6 +27,7 @@ mount -t tmpfs tmpfs $root/run
 mount -t tmpfs -o mode=1777 tmpfs $root/tmp
 mkdir $root/run/lock $root/tmp/given $root/tmp/layer $root/tmp/lower
 chmod 1777 $root/run/lock
+[ "${KEEP_NETWORK:-}" != 1 ] || cat /etc/resolv.conf >$root/etc/resolv.conf
 cat "$here/overlay-functions.sh" "$script" >$root/tmp/script
 mount --bind "$folder" $root/tmp/given
 mount --bind /mnt/layer $root/tmp/layer

@@ -1,0 +1,117 @@
+# shellcheck shell=bash
+# The packages of other distributions, as far as Debian's versions of their tools go, and Debian's own in
+# systems that have nothing else. Part of check-packages.sh.
+
+# Systems that debootstrap makes, once, some 150 MB each.
+SYSTEMS=${CI_JANITOR_SYSTEMS:-${XDG_CACHE_HOME:-$HOME/.cache}/ci-janitor-systems}
+
+need() { # TOOL PACKAGE
+	command -v "$1" >/dev/null || fail "$1 is missing: apt-get install $2"
+}
+
+deb_again() {
+	BUILDER='dpkg-buildpackage --ignore-builtin-builddeps' "$TOP/packaging/build.sh" deb \
+		"ci-janitor-$VERSION.tar.gz" again
+	(cd deb && sha256sum ./*.deb ./*.tar.xz) >sums
+	(cd again && sha256sum -c ../sums)
+}
+
+# apt-get takes what the package depends on from the archive; nothing else is there.
+minimal_system() { # RELEASE
+	need debootstrap debootstrap
+	if [ ! -d "$SYSTEMS/$1" ]; then
+		mkdir -p "$SYSTEMS"
+		rm -rf "$SYSTEMS/$1.new"
+		debootstrap --variant=minbase "$1" "$SYSTEMS/$1.new"
+		mv "$SYSTEMS/$1.new" "$SYSTEMS/$1"
+	fi
+	KEEP_NETWORK=1 "$HERE/overlay.sh" "$HERE/deb-minimal.sh" "$WORK/deb" "$SYSTEMS/$1"
+}
+
+bookworm() {
+	minimal_system bookworm
+}
+
+trixie() {
+	minimal_system trixie
+}
+
+rpm_build() {
+	need rpmbuild rpm
+	need rpmlint rpmlint
+	BUILDER="rpmbuild --nodeps --load $HERE/fedora.macros" "$TOP/packaging/build.sh" rpm \
+		"ci-janitor-$VERSION.tar.gz" rpm
+	(cd rpm && rpm2cpio ./*.src.rpm | cpio -id '*.spec')
+	rpmlint --config "$HERE/rpmlint.toml" rpm/*.spec rpm/*.rpm
+}
+
+rpm_life() {
+	"$HERE/overlay.sh" "$HERE/rpm-life.sh" "$WORK/rpm"
+}
+
+# makepkg refuses to work for root.
+arch_build() {
+	need makepkg makepkg
+	mkdir arch
+	chmod 711 .
+	chown 65534 arch
+	BUILDER="setpriv --reuid=65534 --regid=65534 --clear-groups env HOME=$WORK/arch TMPDIR=$WORK/arch makepkg
+		--nodeps" "$TOP/packaging/build.sh" arch "ci-janitor-$VERSION.tar.gz" arch
+}
+
+arch_life() {
+	need pacman pacman-package-manager
+	"$HERE/overlay.sh" "$HERE/arch-life.sh" "$WORK/arch"
+}
+
+# abuild is not in Debian: its steps, in its order, in a shell of Alpine's kind.
+alpine() {
+	mkdir -p alpine/src alpine/pkg
+	sed "s/@VERSION@/$VERSION/g" "$TOP/packaging/alpine/APKBUILD" >alpine/APKBUILD
+	tar -xzf "ci-janitor-$VERSION.tar.gz" -C alpine/src
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	srcdir=$WORK/alpine/src pkgdir=$WORK/alpine/pkg dash -euc '
+		. "$1"
+		for step in build check package; do
+			cd "$builddir"
+			$step
+		done' sh "$WORK/alpine/APKBUILD"
+	alpine/pkg/usr/bin/ci-janitor --version
+	same "no systemd there" "$(find alpine/pkg -path '*systemd*' -o -path '*tmpfiles*')" ""
+}
+
+# Without nixpkgs: what the derivation would be told.
+nix() {
+	need nix-instantiate nix-bin
+	same "the derivation's version" "$(nix_value version)" "\"$VERSION\""
+	same "its name" "$(nix_value pname)" '"ci-janitor"'
+	nix_value postFixup | grep -q 'add-rpath curl:jansson:libcap_ng '
+	nix_value makeFlags | grep -q 'PREFIX=/out'
+}
+
+nix_value() { # ATTRIBUTE
+	NIX_STATE_DIR=$WORK/nix NIX_STORE_DIR=$WORK/nix/store nix-instantiate --eval --strict --expr "
+		let
+		  lib = {
+		    cleanSource = source: source;
+		    makeLibraryPath = builtins.concatStringsSep \":\";
+		    licenses.mit = \"MIT\";
+		    platforms.linux = [ ];
+		  };
+		  stdenv = { cc.targetPrefix = \"\"; mkDerivation = arguments: arguments; };
+		in ((import $TOP/packaging/nix/default.nix) {
+		  inherit lib stdenv;
+		  pkg-config = \"\"; cunit = \"\"; inih = \"\"; libmd = \"\";
+		  curl = \"curl\"; jansson = \"jansson\"; libcap_ng = \"libcap_ng\";
+		}).$1"
+}
+
+check "Debian: built again, the same bytes" deb_again
+check "Debian: installed in a minimal bookworm" bookworm
+check "Debian: installed in a minimal trixie" trixie
+check "rpm: the package, and rpmlint" rpm_build
+check "rpm: installed, used, upgraded, removed" rpm_life
+check "Arch: the package" arch_build
+check "Arch: installed, used, removed" arch_life
+check "Alpine: the recipe's steps" alpine
+check "Nix: the expression's values" nix
