@@ -86,11 +86,11 @@ nix() {
 	same "the derivation's version" "$(nix_value version)" "\"$VERSION\""
 	same "its name" "$(nix_value pname)" '"ci-janitor"'
 	nix_value postFixup | grep -q 'add-rpath curl:jansson:libcap_ng '
-	nix_value makeFlags | grep -q 'PREFIX=/out'
+	nix_value makeFlags | grep -q '"PREFIX=/'
 }
 
 nix_value() { # ATTRIBUTE
-	NIX_STATE_DIR=$WORK/nix NIX_STORE_DIR=$WORK/nix/store nix-instantiate --eval --strict --expr "
+	NIX_CONFIG='build-users-group =' NIX_STATE_DIR=$WORK/nix NIX_STORE_DIR=$WORK/nix/store nix-instantiate --eval --strict --expr "
 		let
 		  lib = {
 		    cleanSource = source: source;
