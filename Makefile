@@ -334,7 +334,9 @@ INSTALLED := \
 	644:CHANGELOG.md:$(DOCDIR)/CHANGELOG.md \
 	644:LICENSE:$(LICENSEDIR)/LICENSE \
 	644:conf/ci-janitor.conf:$(EXAMPLEDIR)/ci-janitor.conf \
-	$(foreach file,$(sort $(wildcard packaging/prometheus/* packaging/grafana/*)),644:$(file):$(EXAMPLEDIR)/$(notdir $(file)))
+	$(foreach file,$(sort $(wildcard packaging/doc/*.md packaging/doc/*.svg)),644:$(file):$(DOCDIR)/$(notdir $(file))) \
+	$(foreach file,$(sort $(wildcard packaging/prometheus/* packaging/grafana/*)),644:$(file):$(EXAMPLEDIR)/$(notdir $(file))) \
+	$(foreach file,$(sort $(wildcard packaging/ci/*)),644:$(file):$(EXAMPLEDIR)/ci/$(notdir $(file)))
 CONFIG	 := $(SYSCONFDIR)/ci-janitor/ci-janitor.conf
 UNITS	 := $(patsubst packaging/systemd/%.in,$(O)/systemd/%,$(wildcard packaging/systemd/*.service.in))
 ifneq ($(UNITDIR),)
@@ -360,7 +362,7 @@ install: $(PROGRAM) $(UNITS)
 uninstall:
 	$(Q)for entry in $(INSTALLED); do rm -f '$(DESTDIR)'"$${entry##*:}"; done
 	$(Q)! cmp -s conf/ci-janitor.conf '$(DESTDIR)$(CONFIG)' || rm -f '$(DESTDIR)$(CONFIG)'
-	$(Q)for folder in '$(EXAMPLEDIR)' '$(LICENSEDIR)' '$(DOCDIR)' '$(dir $(CONFIG))'; do \
+	$(Q)for folder in '$(EXAMPLEDIR)/ci' '$(EXAMPLEDIR)' '$(LICENSEDIR)' '$(DOCDIR)' '$(dir $(CONFIG))'; do \
 		[ ! -d '$(DESTDIR)'"$$folder" ] || \
 			rmdir --ignore-fail-on-non-empty '$(DESTDIR)'"$$folder"; done
 
