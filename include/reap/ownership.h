@@ -72,7 +72,8 @@ enum ownership {
 struct ownership_verdict {
 	enum ownership what;
 	size_t job;
-	bool by_name;		     /* without a label: `rule` is only about its name */
+	bool by_name;	  /* without a label: `rule` is only about its name */
+	bool other_reaps; /* KEPT, for another app that claims it, which a janitor is reaping */
 	char name[APP_NAME_MAX + 1]; /* the app's or stack's name by which it is the job's */
 	char rule[320];		     /* "key=value", "name begins with shop_" */
 	char reason[256];	     /* with KEPT and DOUBTFUL */

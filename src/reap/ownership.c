@@ -352,7 +352,7 @@ void ownership_judge(const struct resource *resource, const struct owner_list *o
 
 	ret->what = OWNERSHIP_NONE;
 	ret->job = OWNER_NOBODY;
-	ret->by_name = false;
+	ret->by_name = ret->other_reaps = false;
 	ret->name[0] = ret->rule[0] = ret->reason[0] = '\0';
 	find_claims(&claims, resource, owners, settings);
 	if (claims.ours == OWNER_NOBODY)
@@ -367,6 +367,7 @@ void ownership_judge(const struct resource *resource, const struct owner_list *o
 		(void)snprintf(ret->rule, sizeof(ret->rule), "name begins with %s_", claims.name);
 	if (reason_to_keep(resource, &claims, settings, ret->reason, sizeof(ret->reason))) {
 		ret->what = OWNERSHIP_KEPT;
+		ret->other_reaps = claims.other && claims.other->reaping;
 	} else if (resource->malformed) {
 		/* Its labels may be among what is missing. */
 		ret->what = claims.key ? OWNERSHIP_DOUBTFUL : OWNERSHIP_KEPT;

@@ -105,7 +105,12 @@ static void give(struct reaper *reaper, const struct look *look, const struct ow
 			return;
 		learn_name(job, verdict.name);
 	}
-	if (verdict.what == OWNERSHIP_KEPT)
+	/* An orphan that was found by its stack goes under a lock of that name, while a run of the
+	 * app whose stack it is has another. The run waits until the janitor has seen it and let
+	 * go: what it makes must not meet removals that are under way. */
+	if (verdict.what == OWNERSHIP_KEPT && verdict.other_reaps && job->target->for_run)
+		doubt(job, resource, verdict.reason);
+	else if (verdict.what == OWNERSHIP_KEPT)
 		keep(job, resource, verdict.rule, verdict.reason);
 	else if (verdict.what == OWNERSHIP_DOUBTFUL)
 		doubt(job, resource, verdict.reason);

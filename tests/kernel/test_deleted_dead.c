@@ -17,6 +17,8 @@
 #include "process_support.h"
 #include "run_fixture.h"
 
+#define SWEEP_NOWHERE "exec " PROGRAM " --lock-dir %s --host unix:///nonexistent/engine sweep"
+
 static void check_refused(const char *dir, const char *command)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
@@ -174,10 +176,43 @@ static void test_predecessor_in_the_birth(void)
 	CHECK_TEXT(record.holder, "quicker");
 }
 
+#define MANY                                                                                       \
+	600 /* with more live locks than 500, an idle sweep leaves the look to list and doctor */
+
+/* One that has found a dead app does look. */
+static void test_among_many(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir();
+	int holders[MANY], deleted;
+	char app[16];
+
+	for (int i = 0; i < MANY; i++) {
+		snprintf(app, sizeof(app), "live-%d", i);
+		holders[i] = lockfile_hold(dir, app);
+	}
+	deleted = lockfile_hold(dir, "shop");
+	CHECK_NUMBER(unlink(lockfile_path(dir, "shop")), 0);
+	run_command(&result, SWEEP_NOWHERE, dir);
+	CHECK_NUMBER(result.status, 0);
+	close(lockfile_hold(dir, "shop"));
+	run_command(&result, SWEEP_NOWHERE, dir);
+	CHECK_NUMBER(result.status, 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(result.output, "somebody has deleted the lockfile"));
+	CU_ASSERT_TRUE(lockfile_exists(dir, "shop"));
+	/* 69: nobody holds it any more, and the engine is asked. */
+	close(deleted);
+	run_command(&result, SWEEP_NOWHERE, dir);
+	CHECK_NUMBER(result.status, 69);
+	for (int i = 0; i < MANY; i++)
+		close(holders[i]);
+}
+
 static const struct test tests[] = {
 	{ "a dead lockfile beside a deleted one that is held", test_dead_beside_deleted },
 	{ "a predecessor that is slow to close its lockfile", test_slow_to_close },
 	{ "a teardown beside a deleted one that is held", test_no_fresh_beside_deleted },
+	{ "a dead lockfile beside a deleted one, among many live ones", test_among_many },
 	{ "a predecessor between birth and lock", test_predecessor_in_the_birth },
 	{ NULL, NULL },
 };

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "harness/command.h"
 #include "harness/harness.h"
 #include "kernel/small_engine.h"
 
@@ -132,10 +133,74 @@ static void test_races(void)
 	check_race(deleted_by_its_stack, "p.r");
 }
 
+#define JANITOR_MS 400
+
+/* A janitor that has the orphan's lock for a while. */
+static pid_t janitor_of(const char *app)
+{
+	struct app_hash hash = app_hash_of(app);
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	CU_ASSERT_EQUAL_FATAL(pipe(ready), 0);
+	pid = fork();
+	CU_ASSERT_FATAL(pid >= 0);
+	if (pid == 0) {
+		struct record record = { .known = true, .phase = RUN_PHASE_TEARDOWN };
+		struct app_lock lock;
+		bool made;
+
+		strcpy(record.app, app);
+		if (app_lock_try(&dir, &hash, LOCK_ROLE_JANITOR, &record, &lock, &made, NULL) !=
+		    LOCK_FREE)
+			_exit(1);
+		(void)!write(ready[1], "", 1);
+		usleep(JANITOR_MS * 1000);
+		_exit(app_lock_forget(&dir, &lock, NULL) < 0);
+	}
+	(void)close(ready[1]);
+	CHECK_NUMBER(read(ready[0], &byte, 1), 1);
+	(void)close(ready[0]);
+	return pid;
+}
+
+/* The run's lock is another one: its fresh start waits for the janitor, and then goes on itself. */
+static void test_run_waits(void)
+{
+	struct small_engine engine = { .objects = ORPHAN };
+	struct reap_target target = { .lock = APP_LOCK_NONE, .for_run = true };
+	struct record record = { .known = true, .phase = RUN_PHASE_FRESH_START };
+	struct app_hash hash = app_hash_of("p.r");
+	struct sweep_result result = { 0 };
+	struct settings settings;
+	struct sweep_options options = small_engine_options(&engine, &settings);
+	int64_t began = now_ms();
+	pid_t janitor = janitor_of("pr");
+	int status;
+
+	strcpy(record.app, "p.r");
+	strcpy(target.app, "p.r");
+	strcpy(target.extra_stack, "pr");
+	CHECK_NUMBER(app_lock_try(&dir, &hash, LOCK_ROLE_RUN, &record, &target.lock,
+				  &target.created, NULL),
+		     LOCK_FREE);
+	reap_targets(&dir, &target, 1, &options, &result);
+	CHECK_NUMBER(result.reaped, 1);
+	CHECK_NUMBER(result.removed, 1);
+	CU_ASSERT_PTR_NULL(engine.objects[0].name);
+	CU_ASSERT(now_ms() - began >= JANITOR_MS);
+	CHECK_NUMBER(waitpid(janitor, &status, 0), janitor);
+	CHECK_NUMBER(status, 0);
+	CHECK_NUMBER(app_lock_forget(&dir, &target.lock, NULL), LOCK_FREE);
+	settings_release(&settings);
+}
+
 static const struct test tests[] = {
 	{ "an old app without a lockfile goes", test_nobody_comes },
 	{ "its old files, too", test_files },
 	{ "not when a run of it starts meanwhile, its lockfile there or not", test_races },
+	{ "a run whose stack it is waits for its janitor", test_run_waits },
 	{ NULL, NULL },
 };
 TEST_SUITE_WITH(orphan_race, tests, set_up, tear_down)
