@@ -41,8 +41,8 @@
 
 enum lease_state {
 	LEASE_UNREADABLE, /* somebody's, but not as we write it: kept */
-	LEASE_HELD,    /* by a run */
-	LEASE_REAPING, /* by a janitor */
+	LEASE_HELD,	  /* by a run */
+	LEASE_REAPING,	  /* by a janitor */
 	LEASE_ORPHAN, /* held by a janitor that looks whether the app is an orphan: when it dies,
 			 that makes nobody's app a dead one */
 	LEASE_RELEASED,
@@ -70,6 +70,9 @@ struct lease {
 	enum lease_state state;
 	struct lease_holder by;
 };
+
+/* "unreadable", "held", "reaping", "orphan", "released" */
+const char *lease_state_name(enum lease_state state);
 
 const char *lease_name(const struct app_hash *hash, char buffer[LEASE_NAME_SIZE]);
 

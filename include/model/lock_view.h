@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "model/lease.h"
 #include "model/record.h"
 #include "model/result.h"
 
@@ -18,8 +19,9 @@ enum lock_view_state {
 	LOCK_VIEW_KEPT,	   /* dead, and kept until kept_until (lock_view_judge_kept) */
 	LOCK_VIEW_ORPHAN,  /* no lockfile, but the engine has an app that [orphans] applies to */
 	LOCK_VIEW_UNKNOWN, /* it could not be examined: see error */
+	LOCK_VIEW_LEASED,  /* by its lease another host's; the record is what the lease says */
 };
-#define LOCK_VIEW_STATE_COUNT 6
+#define LOCK_VIEW_STATE_COUNT 8
 
 #define LOCK_VIEW_HOLDERS_MAX 8
 
@@ -38,13 +40,14 @@ struct lock_view {
 	ino_t inode;	/* of the lockfile; 0: none was opened */
 	struct record record;
 	char stated_app[APP_NAME_MAX + 1]; /* by a record that is not of this lockfile; or empty */
+	struct lease lease;		   /* id empty: none, or not asked for */
 	struct error error;
 	const struct app_result *resources; /* what the engine has of the app; NULL: not asked */
 	struct record_clocks clocks; /* as they were at the look, when the record says keep_until */
 	int64_t kept_until;	     /* wall-clock second, with LOCK_VIEW_KEPT */
 };
 
-/* "free", "held", "reaping", "dead", "kept", "orphan", "unknown" */
+/* "free", "held", "reaping", "dead", "kept", "orphan", "unknown", "leased" */
 const char *lock_view_state_name(enum lock_view_state state);
 
 /* A dead one that its record keeps, for at most max seconds, becomes LOCK_VIEW_KEPT. */

@@ -14,6 +14,10 @@ void doctor_check_privileges(struct finding_list *findings);
 void doctor_check_timer(const struct context *context, struct finding_list *findings);
 void doctor_check_engine(const struct context *context, struct finding_list *findings);
 
+/* doctor_leases.c */
+void doctor_check_leases(const struct context *context, const struct engine_port *port,
+			 struct finding_list *findings);
+
 /* doctor_lock_dir.c: true when the directory is open in *ret, for the caller to close. */
 bool doctor_check_lock_dir(const struct context *context, struct lock_dir *ret,
 			   struct finding_list *findings);

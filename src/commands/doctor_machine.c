@@ -156,5 +156,7 @@ void doctor_check_engine(const struct context *context, struct finding_list *fin
 	finding_add(findings, FINDING_OK, "engine", NULL, "%s, API %s", facts->server,
 		    facts->api_version);
 	check_swarm(&context->settings, facts, findings);
+	if (context->settings.cluster || facts->role == SWARM_MANAGER)
+		doctor_check_leases(context, &port, findings);
 	engine_disconnect(&connection);
 }

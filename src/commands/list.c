@@ -4,7 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "commands_internal.h"
+#include "leases_internal.h"
 
 #define STATUS_DEAD 2
 #define STATUS_FREE 3
@@ -100,23 +100,35 @@ static void look_at_named(const struct context *context, const struct lock_dir *
 	list->count = count;
 }
 
+/* 0, or the exit status: the locks are shown all the same. */
+static int look_at_leases(const struct context *context, const struct lock_dir *dir,
+			  struct lock_view_list *list, bool all)
+{
+	struct error err = { .kind = ERROR_NONE };
+
+	return leases_join(context, dir, list, all, &err) < 0 ? command_fail(&err) : 0;
+}
+
 static int list_named(struct context *context, const struct lock_dir *dir, char **apps,
 		      struct lock_view_list *list, struct error *err)
 {
 	size_t count = 0;
+	int leases, result;
 
 	while (apps[count])
 		if (app_name_check(apps[count++], err) < 0)
 			return -1;
 	look_at_named(context, dir, apps, count, list);
-	return report_views(context, dir, list, err);
+	leases = look_at_leases(context, dir, list, false);
+	result = report_views(context, dir, list, err);
+	return result ? result : leases;
 }
 
 static int list_all(struct context *context, const struct lock_dir *dir,
 		    struct lock_view_list *list, struct error *err)
 {
 	size_t kept = 0;
-	int found = 0, result;
+	int found = 0, leases, result;
 
 	if (locks_collect(dir, list, err) < 0)
 		return -1;
@@ -126,10 +138,13 @@ static int list_all(struct context *context, const struct lock_dir *dir,
 		if (list->items[i].state != LOCK_VIEW_FREE)
 			list->items[kept++] = list->items[i];
 	list->count = kept;
+	leases = look_at_leases(context, dir, list, true);
 	if (given.orphans)
 		found = resources_find_orphans(context, dir, list);
 	result = report_views(context, dir, list, err);
-	return result ? result : found;
+	if (result)
+		return result;
+	return found ? found : leases;
 }
 
 int command_list(struct context *context, char **operands)
@@ -153,6 +168,7 @@ static int status_of(enum lock_view_state state)
 {
 	switch (state) {
 	case LOCK_VIEW_HELD:
+	case LOCK_VIEW_LEASED:
 		return 0;
 	case LOCK_VIEW_DEAD:
 	case LOCK_VIEW_KEPT:
@@ -180,6 +196,12 @@ int command_status(struct context *context, char **operands)
 		return STATUS_UNKNOWN;
 	}
 	look_at_named(context, &dir, operands, 1, &list);
+	/* Free here, and nothing known of elsewhere. */
+	if (leases_join(context, &dir, &list, false, &err) < 0 &&
+	    list.items[0].state == LOCK_VIEW_FREE) {
+		list.items[0].state = LOCK_VIEW_UNKNOWN;
+		list.items[0].error = err;
+	}
 	lock_dir_close(&dir);
 	if (report_status(&context->report, operands[0], &list.items[0], &err) < 0 ||
 	    report_finish(&context->report, &err) < 0) {

@@ -11,9 +11,8 @@
 #define TERM_LABEL LEASE_LABEL ".term"
 
 static const char *const states[] = {
-	[LEASE_HELD] = "held",
-	[LEASE_REAPING] = "reaping",
-	[LEASE_ORPHAN] = "orphan",
+	[LEASE_UNREADABLE] = "unreadable", [LEASE_HELD] = "held",
+	[LEASE_REAPING] = "reaping",	   [LEASE_ORPHAN] = "orphan",
 	[LEASE_RELEASED] = "released",
 };
 
@@ -27,16 +26,17 @@ static const struct {
 		key, offsetof(struct lease_holder, member),                                        \
 			sizeof(((struct lease_holder *)0)->member)                                 \
 	}
-	TEXT(LEASE_LABEL ".app", app),
-	TEXT(LEASE_LABEL ".stack", stack),
-	TEXT("ci-janitor.host", host),
-	TEXT(LEASE_LABEL ".machine", machine),
-	TEXT(LEASE_LABEL ".boot", boot),
-	TEXT(LEASE_LABEL ".directory", directory),
-	TEXT(LEASE_LABEL ".run", run_id),
-	TEXT(LEASE_LABEL ".holder", holder),
+	TEXT(LEASE_LABEL ".app", app),	  TEXT(LEASE_LABEL ".stack", stack),
+	TEXT("ci-janitor.host", host),	  TEXT(LEASE_LABEL ".machine", machine),
+	TEXT(LEASE_LABEL ".boot", boot),  TEXT(LEASE_LABEL ".directory", directory),
+	TEXT(LEASE_LABEL ".run", run_id), TEXT(LEASE_LABEL ".holder", holder),
 #undef TEXT
 };
+
+const char *lease_state_name(enum lease_state state)
+{
+	return states[state];
+}
 
 const char *lease_name(const struct app_hash *hash, char buffer[LEASE_NAME_SIZE])
 {
@@ -75,8 +75,8 @@ static bool read_holder(const struct resource *config, const struct app_hash *ha
 	struct app_hash stated;
 
 	if (!read_texts(config, by) || !term || parse_duration(term, &by->term_ms, NULL) < 0 ||
-	    by->term_ms < LEASE_TERM_MIN_MS || by->term_ms > LEASE_TERM_MAX_MS ||
-	    !by->run_id[0] || (by->stack[0] && !app_name_is_valid(by->stack)))
+	    by->term_ms < LEASE_TERM_MIN_MS || by->term_ms > LEASE_TERM_MAX_MS || !by->run_id[0] ||
+	    (by->stack[0] && !app_name_is_valid(by->stack)))
 		return false;
 	if (!by->app[0])
 		return true;

@@ -6,7 +6,7 @@ const char *lock_view_state_name(enum lock_view_state state)
 		[LOCK_VIEW_FREE] = "free",	 [LOCK_VIEW_HELD] = "held",
 		[LOCK_VIEW_REAPING] = "reaping", [LOCK_VIEW_DEAD] = "dead",
 		[LOCK_VIEW_KEPT] = "kept",	 [LOCK_VIEW_ORPHAN] = "orphan",
-		[LOCK_VIEW_UNKNOWN] = "unknown",
+		[LOCK_VIEW_UNKNOWN] = "unknown", [LOCK_VIEW_LEASED] = "leased",
 	};
 
 	return names[state];

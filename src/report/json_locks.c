@@ -34,6 +34,13 @@ static void put_view(json_t *object, const struct lock_view *view)
 	json_put_text(object, "job_url", record->job_url);
 	json_put_text(object, "host", record->host);
 	json_put_text(object, "engine", record->engine);
+	if (view->lease.id[0]) {
+		json_put_text(object, "lease", lease_state_name(view->lease.state));
+		json_put_text(object, "lease_host", view->lease.by.host);
+		json_put_text(object, "lease_holder", view->lease.by.holder);
+		json_put_text(object, "lease_run_id", view->lease.by.run_id);
+		json_put_number(object, "lease_term_ms", view->lease.by.term_ms);
+	}
 	if (view->resources) {
 		const struct error *err = &view->resources->error;
 

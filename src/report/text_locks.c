@@ -134,11 +134,27 @@ static void append_pids(struct text *out, const struct lock_view *view)
 		text_appendf(out, " and %zu more", view->holder_count - shown);
 }
 
+static void append_lease(struct text *out, const struct lease *lease)
+{
+	char term[32];
+
+	if (lease->state == LEASE_UNREADABLE) {
+		text_append(out, "it has a lease that can't be read, and is left alone");
+		return;
+	}
+	text_append(out, lease->state == LEASE_HELD ? "a run on host " : "a janitor on host ");
+	text_append_escaped(out, lease->by.host);
+	text_appendf(out, " has its lease, with a term of %s",
+		     format_duration(lease->by.term_ms, term, sizeof(term)));
+}
+
 /* What a row has no column for; false: nothing. */
 static bool append_note(struct text *out, const struct lock_view *view)
 {
 	if (view->state == LOCK_VIEW_UNKNOWN) {
 		text_append_escaped(out, view->error.message);
+	} else if (view->state == LOCK_VIEW_LEASED) {
+		append_lease(out, &view->lease);
 	} else if (view->deleted) {
 		text_append(out, "somebody has deleted the lockfile; the lock is still held, by ");
 		append_pids(out, view);

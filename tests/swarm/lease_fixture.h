@@ -1,0 +1,24 @@
+/* Hosts that share the fixture's swarm: each with a machine id, a name, a boot id, a lock directory
+ * and a configuration of its own, and leases of a short term. */
+#ifndef SWARM_LEASE_FIXTURE_H
+#define SWARM_LEASE_FIXTURE_H
+
+#include <stdint.h>
+
+/* Seconds; times are judged with bounds that hold on a loaded machine. */
+#define TERM 6
+#define TERM_TEXT "6s"
+
+/* Fresh hosts: empty lock directories. The environment gets $A and $B, each a command that runs
+ * ci-janitor as that host, and $A_LOCKS, $B_LOCKS, $A2 (A booted anew), $PLAY (a temporary folder).
+ */
+void lease_hosts(void);
+
+/* The labels of the app's lease, a line each; "" without one. The caller frees it. */
+char *lease_labels(const char *app);
+/* Number of leases in the swarm. */
+int lease_count(void);
+/* Version.Index of the only lease, 0 without one. */
+int64_t lease_version(void);
+
+#endif
