@@ -20,12 +20,12 @@
 #define ARGUMENTS_MAX 32
 
 const struct scenario_traits scenarios[SCENARIO_COUNT] = {
-	[SCENARIO_SWEEP] = { "sweep", true, false, false, "group" },
-	[SCENARIO_REAP] = { "reap", true, false, false, "marked" },
-	[SCENARIO_RUN] = { "run", false, true, false, "group marked" },
-	[SCENARIO_RUN_FRESH] = { "run over a dead one", true, true, false, "group marked" },
-	[SCENARIO_LATE_SWEEP] = { "sweep, late engine", true, false, true, "" },
-	[SCENARIO_LATE_FRESH] = { "run over a dead one, late engine", true, true, true, "" },
+	[SCENARIO_SWEEP] = { "sweep", true, false, false, "group", false },
+	[SCENARIO_REAP] = { "reap", true, false, false, "marked", false },
+	[SCENARIO_RUN] = { "run", false, true, false, "group marked", false },
+	[SCENARIO_RUN_FRESH] = { "run over a dead one", true, true, false, "group marked", false },
+	[SCENARIO_LATE_SWEEP] = { "sweep, late engine", true, false, true, "", false },
+	[SCENARIO_LATE_FRESH] = { "run over a dead one, late engine", true, true, true, "", false },
 	[SCENARIO_NAMESPACE] = { "run, PID namespace", false, true, false, "group marked", true },
 	[SCENARIO_HOOKS] = { "sweep with hooks", true, false, false, "group", true },
 	[SCENARIO_ORPHANS] = { "sweep of orphans", true, false, false, "group", true },

@@ -24,7 +24,7 @@ static bool passes(const struct small_engine *engine, const struct small_object 
 		   enum resource_kind kind, const struct list_filter *filter)
 {
 	if (!object->name || object->kind != kind ||
-	    clock_now_ms() < engine->first_listing + object->late_ms)
+	    clock_now_ms() < engine->first_listing + engine->late_ms)
 		return false;
 	if (!filter)
 		return true;

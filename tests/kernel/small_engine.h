@@ -15,13 +15,13 @@ struct small_object {
 	enum resource_kind kind;
 	const char *name;
 	const char *stack; /* its label; NULL: none */
-	int late_ms;	   /* it appears that long after the first listing */
 };
 
 struct small_engine {
 	struct small_object objects[4];	 /* name NULL: none, or gone */
 	void (*before_volumes)(int nth); /* called as they are listed for the nth time; or NULL */
 	bool alone;			 /* no swarm; default: its manager */
+	int late_ms;			 /* the objects appear that long after the first listing */
 	int listings;
 	int64_t first_listing;
 	struct engine_answer answers[SMALL_ENGINE_ANSWERS];

@@ -21,7 +21,9 @@ static int tear_down(void)
 static void check_late_creation(struct reap_target target)
 {
 	struct small_engine engine = {
-		.objects = { { RESOURCE_VOLUME, "shop_data", "shop", LATE_MS } }, .alone = true
+		.objects = { { RESOURCE_VOLUME, "shop_data", "shop" } },
+		.alone = true,
+		.late_ms = LATE_MS,
 	};
 
 	small_engine_reap(&dir, "shop", &target, &engine);
