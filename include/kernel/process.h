@@ -36,6 +36,12 @@ int process_inner_pid(pid_t pid, pid_t *ret);
 /* /proc/sys/kernel/random/boot_id: 0, or -1 with errno. */
 int process_boot_id(char ret[BOOT_ID_SIZE]);
 
+/* PROC_PID_INIT_INO of <linux/proc_ns.h>, part of the kernel's interface. */
+#define PROCESS_FIRST_PID_NAMESPACE 4026531836U
+
+/* The inode number of our PID namespace; 0: not to be known. */
+uint64_t process_pid_namespace(void);
+
 /* Are we in the machine's first PID namespace, so that every process has a number here? */
 bool process_sees_all(void);
 

@@ -41,6 +41,7 @@ struct record {
 	char engine[RECORD_TEXT_MAX + 1]; /* where its objects are: engine/engine.h's identity */
 	char engine_socket[64];
 	pid_t pid;	     /* of the supervisor, in its own PID namespace */
+	uint64_t pid_namespace; /* that one: inode number of /proc/self/ns/pid */
 	uint64_t start_time; /* of that pid: /proc/PID/stat field 22, clock ticks since boot */
 	enum run_phase phase;
 	int64_t since;	  /* wall-clock second at which the lock was taken */

@@ -165,14 +165,21 @@ int process_boot_id(char ret[BOOT_ID_SIZE])
 	return 0;
 }
 
+uint64_t process_pid_namespace(void)
+{
+	static const char start[] = "pid:[";
+	char link[64];
+	ssize_t length = readlink("/proc/self/ns/pid", link, sizeof(link) - 1);
+
+	if (length < 0)
+		return 0;
+	link[length] = '\0';
+	return strncmp(link, start, strlen(start)) ? 0 : strtoull(link + strlen(start), NULL, 10);
+}
+
 bool process_sees_all(void)
 {
-	/* PROC_PID_INIT_INO of <linux/proc_ns.h>, part of the kernel's interface. */
-	static const char first[] = "pid:[4026531836]";
-	char link[64];
-	ssize_t length = readlink("/proc/self/ns/pid", link, sizeof(link));
-
-	return length == (ssize_t)strlen(first) && !memcmp(link, first, strlen(first));
+	return process_pid_namespace() == PROCESS_FIRST_PID_NAMESPACE;
 }
 
 /* Where a filter hides getrandom(2). */

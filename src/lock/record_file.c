@@ -157,6 +157,7 @@ static const struct field fields[] = {
 	{ "engine", MEMBER(engine), parse_printable, format_text },
 	{ "engine_socket", MEMBER(engine_socket), parse_printable, format_text },
 	{ "pid", MEMBER(pid), parse_pid, format_pid },
+	{ "pid_namespace", MEMBER(pid_namespace), parse_ticks, format_ticks },
 	{ "start_time", MEMBER(start_time), parse_ticks, format_ticks },
 	{ "phase", MEMBER(phase), parse_phase, format_phase },
 	{ "since", MEMBER(since), parse_second, format_second },

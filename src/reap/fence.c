@@ -23,6 +23,13 @@ static bool nothing_can_live(const struct record *record)
 	       strcmp(boot_id, record->boot_id) != 0;
 }
 
+/* From within a container nothing is seen of a run on its host. Of one in another container
+ * neither; but what kills that kills everything in it, and often nobody else will ever look. */
+static bool is_out_of_sight(const struct record *record)
+{
+	return record->pid_namespace == PROCESS_FIRST_PID_NAMESPACE && !process_sees_all();
+}
+
 static void fenced(struct job *job, uint32_t number)
 {
 	const struct record *record = &job->target->record;
@@ -114,6 +121,13 @@ static void kill_all(struct reaper *reaper, size_t due, int64_t now)
 			continue;
 		if (nothing_can_live(&job->target->record)) {
 			fenced(job, reaper->look.number);
+			continue;
+		}
+		if (is_out_of_sight(&job->target->record)) {
+			(void)error_set(&err, ERROR_SYSTEM,
+					"unable to tell what still runs of the run: it was not in "
+					"this container; sweep on its host");
+			job_finish(reaper, job, &err);
 			continue;
 		}
 		jobs[count] = job;

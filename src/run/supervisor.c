@@ -135,6 +135,7 @@ static void describe(struct run *run)
 	process_random_id(record->run_id);
 	record->known = true;
 	record->pid = getpid();
+	record->pid_namespace = process_pid_namespace();
 	/* Without a mounted /proc the record says less; it only ever informs. */
 	(void)process_start_time(record->pid, &record->start_time);
 	(void)process_boot_id(record->boot_id);

@@ -45,9 +45,10 @@ static void run(const uint8_t *data, size_t size)
 	REQUIRE(second.known);
 	REQUIRE(!strcmp(second.app, record.app) && !strcmp(second.stack, record.stack) &&
 		!strcmp(second.run_id, record.run_id) && !strcmp(second.boot_id, record.boot_id));
-	REQUIRE(second.pid == record.pid && second.start_time == record.start_time &&
-		second.phase == record.phase && second.keep_until == record.keep_until &&
-		second.keep_boot == record.keep_boot && second.deadline == record.deadline);
+	REQUIRE(second.pid == record.pid && second.pid_namespace == record.pid_namespace &&
+		second.start_time == record.start_time && second.phase == record.phase &&
+		second.keep_until == record.keep_until && second.keep_boot == record.keep_boot &&
+		second.deadline == record.deadline);
 	REQUIRE(record_format(&second, again) == length && !memcmp(text, again, length));
 }
 FUZZ_TARGET(record, run)

@@ -114,6 +114,32 @@ static void test_running_without_cgroup(void)
 	killed_while_running("marked", WITHOUT_CGROUP);
 }
 
+/* In a PID namespace of its own, as in a container, a sweep sees nothing of what runs on the host.
+ */
+static void test_out_of_sight(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *stack_file = swarm_stack_file("stubborn");
+	const char *daemon = daemon_script(stack_file, "unseen");
+	struct process run;
+
+	swarm_new_lock_dir();
+	process_start(&run,
+		      "exec " JANITOR " run unseen -- sh -c '%s; " STACK_DEPLOY
+		      " %s unseen && sleep 120'",
+		      daemon, stack_file);
+	CU_ASSERT_TRUE(wait_for_file(daemon, ".started"));
+	CU_ASSERT_TRUE(swarm_wait_for_container("unseen"));
+	process_kill(&run);
+	run_command(&result, "unshare --pid --fork --mount-proc " JANITOR " sweep");
+	CHECK_STATUS(&result, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(result.output, "unable to tell what still runs of the run"));
+	CHECK_NUMBER(swarm_lockfiles(), 1);
+	CU_ASSERT_TRUE(swarm_wait_for_container("unseen"));
+	note_killed(daemon);
+	check_nothing_comes_back("unseen", daemon);
+}
+
 static bool has_phase(const char *app, const char *phase)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
@@ -295,6 +321,7 @@ static void test_kept(void)
 static const struct test tests[] = {
 	{ "killed while running, a daemon about to deploy again", test_running },
 	{ "the same without a cgroup", test_running_without_cgroup },
+	{ "a sweep that can't see the run's processes leaves it", test_out_of_sight },
 	{ "killed while stopping", test_stopping },
 	{ "killed in its teardown", test_teardown },
 	{ "killed in its fresh start", test_fresh_start },

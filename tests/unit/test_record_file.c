@@ -25,6 +25,7 @@ static const struct record full = {
 	.engine = "unix:///run/user/1000/docker.sock",
 	.engine_socket = "1a:2b3c:65920080.1dcd6500",
 	.pid = 4242,
+	.pid_namespace = 4026532512,
 	.start_time = 987654321,
 	.phase = RUN_PHASE_RUNNING,
 	.since = 1767225600,
@@ -45,6 +46,7 @@ static void check_same(const struct record *a, const struct record *b)
 	CHECK_TEXT(a->engine, b->engine);
 	CHECK_TEXT(a->engine_socket, b->engine_socket);
 	CHECK_NUMBER(a->pid, b->pid);
+	CHECK_NUMBER(a->pid_namespace, b->pid_namespace);
 	CHECK_NUMBER(a->start_time, b->start_time);
 	CHECK_NUMBER(a->phase, b->phase);
 	CHECK_NUMBER(a->since, b->since);
