@@ -47,6 +47,8 @@ mount -t tmpfs -o mode=755 tmpfs dev
 for node in null:3 zero:5 full:7 random:8 urandom:9; do
 	mknod -m 666 "dev/${node%:*}" c 1 "${node#*:}"
 done
+mknod -m 666 dev/tty c 5 0
+mknod -m 666 dev/fuse c 10 229
 mkdir dev/pts
 mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
 ln -s pts/ptmx dev/ptmx

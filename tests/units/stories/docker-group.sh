@@ -30,4 +30,23 @@ for sweeper in amy bob; do
 	systemctl stop live
 	wait_for is_gone live
 done
+
+# The service itself, as such a user.
+drop_in ci-janitor.service <<'END'
+[Service]
+User=bob
+ProtectProc=default
+ReadWritePaths=/run/ci-locks
+END
+job live : amy
+job shop : amy
+volume live
+volume shop
+kill_job shop
+systemctl start ci-janitor.service
+is_gone shop
+[ "$(objects live)" = live_data ]
+systemctl stop live
+wait_for is_gone live
+no_drop_in ci-janitor.service
 configure </dev/null
