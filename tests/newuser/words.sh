@@ -23,7 +23,8 @@ wait_for() { # COMMAND...
 # The one indented line of the README that begins like this, its comment left out.
 line() { # BEGINNING
 	local found
-	found=$(grep -F "    $1" "$CLONE/README.md" | sed 's/^ *//; s/^- run: //; s/  *# .*//' | grep -F "$1" | head -n 1)
+	found=$(sed -n 's/^    //p' "$CLONE/README.md" | sed 's/^ *//; s/^- run: //; s/  *# .*//' |
+		awk -v beginning="$1" 'index($0, beginning) == 1 && !n++')
 	[ -n "$found" ] || fail "the README has no line '$1'"
 	printf '%s\n' "$found"
 }
