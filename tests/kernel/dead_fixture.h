@@ -5,8 +5,8 @@
 #include "harness/scripted_engine.h"
 #include "run_fixture.h"
 
-/* Leaves a run of shop that was killed. record may be NULL. */
-void dead_run(const char *dir, struct record *ret_record);
+/* Leaves a run of shop, on that engine, that was killed. record may be NULL. */
+void dead_run(const char *dir, const char *host, struct record *ret_record);
 
 /* Removing the volume takes that long. */
 struct scripted_engine *dead_engine(int removal_ms);

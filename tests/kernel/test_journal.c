@@ -99,7 +99,7 @@ static void a_sweep_tells_each_apps_story(void)
 	struct process job;
 	struct record record;
 
-	dead_run(dir, &record);
+	dead_run(dir, scripted_host(engine), &record);
 	snprintf(script, sizeof(script), "service %s --lock-dir %s -H %s sweep\n", PROGRAM, dir,
 		 scripted_host(engine));
 	start_job(&job, files, script);
@@ -116,11 +116,12 @@ static void a_sweep_tells_each_apps_story(void)
 static void what_is_left_is_an_error(void)
 {
 	const char *dir = temp_dir(), *files = temp_dir();
-	char script[2048];
+	char script[2048], host[600];
 	struct process job;
 	struct record record;
 
-	dead_run(dir, &record);
+	snprintf(host, sizeof(host), "unix://%s/none", dir);
+	dead_run(dir, host, &record);
 	snprintf(script, sizeof(script),
 		 "service %s --lock-dir %s -q -H unix://%s/none sweep || [ $? = 69 ]\n"
 		 "service %s --lock-dir %s --json -H unix://%s/none sweep || [ $? = 69 ]\n",

@@ -31,7 +31,7 @@ static void sweep_in(struct command_result *result, const char *shell, const cha
 	struct process process;
 	char sweep[1024], command[2048];
 
-	dead_run(dir, NULL);
+	dead_run(dir, scripted_host(engine), NULL);
 	snprintf(sweep, sizeof(sweep), "%s --lock-dir %s -H %s %s", PROGRAM, dir,
 		 scripted_host(engine), options);
 	/* One of the formats above. */
