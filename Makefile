@@ -58,10 +58,20 @@ STATIC	 ?= $(shell $(ARCHIVES_FIT) 2>$(O)/.archives.log && echo yes || echo no)
 LOADED	 := libcap-ng libcurl jansson
 TESTED	 := cunit
 
+# STANDALONE=FOLDER: a static program, with the libcurl that is installed there (packaging/image/build.sh).
+STANDALONE ?=
+ifneq ($(STANDALONE),)
+LINKED	 += libcap-ng jansson
+LOADED	 :=
+STATIC	 := no
+HARDENING += -DLIBRARIES_LINKED -isystem $(STANDALONE)/include -ffunction-sections
+HARDENING_LD := -static-pie -Wl,--gc-sections $(HARDENING_LD:-pie=)
+endif
+
 # pkg-config is asked once, and not at all for targets that build nothing.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(LINKED) $(LOADED)))$(PKG_CFLAGS)
 LINK_LIBS  = $(if $(filter yes,$(STATIC)),$(ARCHIVES),$(shell $(PKG_CONFIG) --libs $(LINKED)))
-PKG_LIBS   = $(eval PKG_LIBS := $$(LINK_LIBS) -ldl)$(PKG_LIBS)
+PKG_LIBS   = $(eval PKG_LIBS := $$(LINK_LIBS) $(STANDALONE:%=%/lib/libcurl.a) -ldl)$(PKG_LIBS)
 CUNIT_LIBS = $(eval CUNIT_LIBS := $$(shell $(PKG_CONFIG) --libs $(TESTED) jansson libcap-ng))$(CUNIT_LIBS)
 
 # The same bytes wherever it is built: no folder's name gets into the program.
@@ -125,6 +135,7 @@ $(foreach layer,$(LAYERS),$(eval $(call test_layer,$(layer))))
 # Stories on a swarm of several nodes, told with the words of those on one. By hand.
 $(eval $(call test_layer,nodes))
 $(O)/check-nodes: $(O)/tests/swarm/fixture.o $(O)/tests/swarm/checks.o
+check-nodes: image
 
 # tests/fuzz/README.md. By hand, with clang: make fuzz FUZZ=config TIME=600; FUZZ=all runs each so long.
 FUZZ	 ?= all
@@ -317,6 +328,11 @@ check-metrics: $(PROGRAM)
 .PHONY: check-figures
 check-figures: $(PROGRAM)
 	$(Q)tests/swarm/figures.sh $(O)
+
+# What runs on other nodes: README.md, "More than one node".
+.PHONY: image
+image: deps
+	$(Q)packaging/image/build.sh $(O)
 
 demo: deps-test
 	$(Q)$(MAKE) --no-print-directory all

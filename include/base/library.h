@@ -3,9 +3,11 @@
  * nothing dead maps neither an HTTP nor a JSON library. A room that owns such a library keeps one
  * table of the functions it uses:
  *
- *	LIBRARY_FUNCTION(json_loads);           // declares: static typeof(json_loads) *sym_json_loads
- *	static const struct library_symbol symbols[] = { LIBRARY_SYMBOL(json_loads) };
+ *	LIBRARY_FUNCTION(json_loads);           // declares: static typeof(json_loads)
+ **sym_json_loads static const struct library_symbol symbols[] = { LIBRARY_SYMBOL(json_loads) };
  *	library_load("libjansson.so.4", symbols, ARRAY_SIZE(symbols), err);
+ *
+ * A static program (make image) has them linked in: nothing is left to be loaded then.
  */
 #ifndef BASE_LIBRARY_H
 #define BASE_LIBRARY_H
@@ -17,10 +19,23 @@
 struct library_symbol {
 	const char *name;
 	void **address; /* filled by library_load */
+#ifdef LIBRARIES_LINKED
+	void *function;
+#endif
 };
 
 #define LIBRARY_FUNCTION(name) __typeof__(name) *sym_##name
-#define LIBRARY_SYMBOL(function) { #function, (void **)&sym_##function }
+#ifdef LIBRARIES_LINKED
+#define LIBRARY_SYMBOL(function)                                                                   \
+	{                                                                                          \
+#function, (void **)&sym_##function, (void *)(function)                            \
+	}
+#else
+#define LIBRARY_SYMBOL(function)                                                                   \
+	{                                                                                          \
+#function, (void **)&sym_##function                                                \
+	}
+#endif
 
 /* Loads the library by its soname and fills the table. The library stays mapped for the life of
  * the process. Fails with ERROR_SYSTEM naming the library and what is missing. */

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "model/engine_answer.h"
+#include "model/node_job.h"
 #include "model/resource.h"
 
 struct engine;
@@ -30,6 +31,7 @@ struct engine_options {
 	int64_t open_timeout_ms;  /* all of engine_open; 0: only the limits above */
 	int connections;	  /* requests under way at most; those that hang don't count */
 	size_t max_body;	  /* bytes of one answer at most; 0: 256 MiB */
+	bool wants_nodes;	  /* find out of how many nodes the swarm is */
 	int wake_fd;		  /* engine_wait returns early when it becomes readable; -1: none */
 };
 
@@ -37,6 +39,8 @@ struct engine_facts {
 	char server[64];      /* the Server: header, e.g. "Docker/28.2.2 (linux)" */
 	char api_version[16]; /* what is spoken: the smaller of the engine's newest and ours */
 	enum swarm_role role;
+	char node_id[32];     /* in a swarm, with wants_nodes: this engine's node */
+	int64_t nodes;	      /* ... and of how many nodes the swarm is; 0: not known */
 	char swarm_state[32]; /* LocalNodeState as stated: "active", "inactive", "locked", ... */
 };
 
@@ -87,6 +91,14 @@ int engine_create_config(struct engine *engine, const struct resource *config, u
  * ENGINE_NOT_NOW ("out of sequence"), or ENGINE_ALREADY_GONE. */
 int engine_update_config(struct engine *engine, const struct resource *config, uint64_t cookie,
 			 struct error *err);
+
+/* Queues the start of a node job; the answer lists its service. */
+int engine_start_job(struct engine *engine, const struct node_job *job, uint64_t cookie,
+		     struct error *err);
+
+/* Queues a look at what a node job's task reports: ENGINE_DONE with what is on its node,
+ * ENGINE_NOT_NOW while that is not whole, ENGINE_REFUSED with the task's own words. */
+int engine_read_report(struct engine *engine, const char *task, uint64_t cookie, struct error *err);
 
 /* Queues a fresh look at the swarm role; the answer is ENGINE_DONE with an empty list, and
  * engine_get_facts is up to date. */

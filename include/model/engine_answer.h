@@ -31,6 +31,7 @@ enum engine_outcome {
 struct list_filter {
 	const char *key;   /* only objects with this label; NULL: any */
 	const char *value; /* ... of this value; NULL: any */
+	const char *service; /* only tasks of this service, which must be there; NULL: any */
 	/* Only objects whose name begins with one of these, in upper or lower case: secrets and
 	 * configs; other kinds understand it otherwise. */
 	const char *const *names;

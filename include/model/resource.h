@@ -18,8 +18,9 @@ enum resource_kind {
 	RESOURCE_NETWORK,
 	RESOURCE_VOLUME,
 	RESOURCE_FILE, /* of this machine, by [app] files: the engine knows nothing of it */
+	RESOURCE_NODE, /* of the swarm; listed, never removed */
 };
-#define RESOURCE_KIND_COUNT 8
+#define RESOURCE_KIND_COUNT 9
 
 struct label {
 	char *key;
@@ -33,7 +34,9 @@ struct resource {
 	char *name;	  /* without the leading '/' of containers */
 	char *created;	  /* as stated */
 	char *driver;	  /* networks and volumes */
-	char *state;	  /* tasks: Status.State; containers: State */
+	char *state;	  /* tasks: Status.State; containers: State; nodes: "ready", "down", "drain" */
+	char *node;	  /* tasks: NodeID; of a node job's report: its node; NULL: this engine's */
+	char *error;	  /* tasks: Status.Err; of a report: why it could not be removed */
 	uint64_t version; /* secrets, configs, services: what an update must name; 0: not stated */
 	char *service_id; /* tasks: ServiceID; containers: label com.docker.swarm.service.id */
 	struct label *labels;

@@ -48,6 +48,7 @@ struct settings {
 	/* [engine] */
 	char *engine_host; /* NULL: the built-in default */
 	enum swarm_use swarm;
+	char *engine_image; /* of ci-janitor, on the swarm's nodes; NULL: they are left alone */
 	int64_t connect_timeout_ms;
 	int64_t read_timeout_ms;
 	int64_t write_timeout_ms;

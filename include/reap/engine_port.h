@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "model/engine_answer.h"
+#include "model/node_job.h"
 #include "model/resource.h"
 
 struct engine_port {
@@ -19,6 +20,11 @@ struct engine_port {
 			     struct error *err);
 	int (*update_config)(void *engine, const struct resource *config, uint64_t cookie,
 			     struct error *err);
+	int (*start_job)(void *engine, const struct node_job *job, uint64_t cookie,
+			 struct error *err);
+	int (*read_report)(void *engine, const char *task, uint64_t cookie, struct error *err);
+	int64_t (*nodes)(void *engine);	      /* of how many the swarm is; 0: not known */
+	const char *(*node_id)(void *engine); /* the engine's own */
 	int (*refresh_role)(void *engine, uint64_t cookie, struct error *err);
 	int (*wait)(void *engine, int timeout_ms, struct engine_answer *ret, struct error *err);
 	enum swarm_role (*role)(void *engine);

@@ -2,6 +2,20 @@
 
 #include <dlfcn.h>
 
+#ifdef LIBRARIES_LINKED
+
+int library_load(const char *soname, const struct library_symbol *symbols, size_t count,
+		 struct error *err)
+{
+	(void)soname;
+	(void)err;
+	for (size_t i = 0; i < count; i++)
+		*symbols[i].address = symbols[i].function;
+	return 0;
+}
+
+#else
+
 int library_load(const char *soname, const struct library_symbol *symbols, size_t count,
 		 struct error *err)
 {
@@ -19,3 +33,5 @@ int library_load(const char *soname, const struct library_symbol *symbols, size_
 		*symbols[i].address = dlsym(library, symbols[i].name);
 	return 0;
 }
+
+#endif

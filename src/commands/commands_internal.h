@@ -28,6 +28,7 @@ int command_sweep(struct context *context, char **operands);
 int command_reap(struct context *context, char **operands);
 int command_reap_held(struct context *context, char **operands);
 int command_keep_lease(struct context *context, char **operands);
+int command_reap_node(struct context *context, char **operands);
 int command_run(struct context *context, char **operands);
 int command_hold(struct context *context, char **operands);
 int command_held(struct context *context, char **operands);
@@ -43,6 +44,7 @@ struct engine_connection {
 	int jobs;
 	int wake_fd;
 	bool is_meant;	       /* somebody named it for just this: what a record says is no matter */
+	bool wants_nodes;
 	struct engine *engine; /* NULL until it was needed */
 	struct error error;    /* why the engine could not be used */
 	enum { IDENTITY_NOT_ASKED, IDENTITY_KNOWN, IDENTITY_UNKNOWN } has_identity;

@@ -29,6 +29,27 @@ static int port_update_config(void *engine, const struct resource *config, uint6
 	return engine_update_config(engine, config, cookie, err);
 }
 
+static int port_start_job(void *engine, const struct node_job *job, uint64_t cookie,
+			  struct error *err)
+{
+	return engine_start_job(engine, job, cookie, err);
+}
+
+static int port_read_report(void *engine, const char *task, uint64_t cookie, struct error *err)
+{
+	return engine_read_report(engine, task, cookie, err);
+}
+
+static int64_t port_nodes(void *engine)
+{
+	return engine_get_facts(engine)->nodes;
+}
+
+static const char *port_node_id(void *engine)
+{
+	return engine_get_facts(engine)->node_id;
+}
+
 static int port_refresh_role(void *engine, uint64_t cookie, struct error *err)
 {
 	return engine_refresh_role(engine, cookie, err);
@@ -62,6 +83,7 @@ int engine_connect(void *data, int64_t timeout_ms, struct engine_port *ret, stru
 		.connections =
 			connection->jobs > CONNECTIONS_MIN ? connection->jobs : CONNECTIONS_MIN,
 		.wake_fd = connection->wake_fd,
+		.wants_nodes = connection->wants_nodes || settings->engine_image,
 	};
 
 	if (engine_open(&connection->engine, &options, &connection->error) < 0) {
@@ -76,6 +98,10 @@ int engine_connect(void *data, int64_t timeout_ms, struct engine_port *ret, stru
 		.remove = port_remove,
 		.create_config = port_create_config,
 		.update_config = port_update_config,
+		.start_job = port_start_job,
+		.read_report = port_read_report,
+		.nodes = port_nodes,
+		.node_id = port_node_id,
 		.refresh_role = port_refresh_role,
 		.wait = port_wait,
 		.role = port_role,

@@ -143,10 +143,21 @@ int engine_update_config(struct engine *engine, const struct resource *config, u
 	return enqueue(engine, request_update_new(config, engine->facts.api_version, err), cookie);
 }
 
+int engine_start_job(struct engine *engine, const struct node_job *job, uint64_t cookie,
+		     struct error *err)
+{
+	return enqueue(engine, request_job_new(job, engine->facts.api_version, err), cookie);
+}
+
+int engine_read_report(struct engine *engine, const char *task, uint64_t cookie, struct error *err)
+{
+	return enqueue(engine, request_report_new(task, engine->facts.api_version, err), cookie);
+}
+
 int engine_refresh_role(struct engine *engine, uint64_t cookie, struct error *err)
 {
 	(void)err;
-	return enqueue(engine, request_role_new(), cookie);
+	return enqueue(engine, request_role_new(engine->options.wants_nodes), cookie);
 }
 
 static void finish(struct engine *engine, struct request *request)

@@ -85,6 +85,15 @@ int facts_from_ping(const struct reply *reply, const char *address, struct engin
 	return 0;
 }
 
+static void take_nodes(const json_t *swarm, struct engine_facts *facts)
+{
+	const json_t *nodes = sym_json_object_get(swarm, "Nodes");
+	const char *id = json_plain_text(sym_json_object_get(swarm, "NodeID"));
+
+	facts->nodes = json_is_integer(nodes) ? sym_json_integer_value(nodes) : 0;
+	(void)snprintf(facts->node_id, sizeof(facts->node_id), "%s", id ? id : "");
+}
+
 int facts_from_info(const char *bytes, size_t length, struct engine_facts *facts, struct error *err)
 {
 	CLEANUP_JSON json_t *info = json_parse(bytes, length, err);
@@ -97,6 +106,7 @@ int facts_from_info(const char *bytes, size_t length, struct engine_facts *facts
 	if (!state || !*state)
 		return error_set(err, ERROR_ENGINE, "/info does not tell the state of the swarm");
 	(void)snprintf(facts->swarm_state, sizeof(facts->swarm_state), "%s", state);
+	take_nodes(swarm, facts);
 	facts->role = role_of(state, json_is_true(sym_json_object_get(swarm, "ControlAvailable")));
 	return 0;
 }

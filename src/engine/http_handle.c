@@ -41,6 +41,9 @@ static CURLcode allow_http_only(CURL *handle)
 #if LIBCURL_VERSION_NUM >= 0x075500
 	CURLcode code = sym_curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
 
+	/* One without TLS (packaging/image) knows no https. */
+	if (code == CURLE_UNSUPPORTED_PROTOCOL)
+		code = sym_curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http");
 	return code == CURLE_UNKNOWN_OPTION ? CURLE_OK : code; /* a runtime older than its header */
 #else
 	return sym_curl_easy_setopt(handle, CURLOPT_PROTOCOLS,

@@ -105,14 +105,18 @@ char *json_list_filter(const struct list_filter *filter)
 						   : xstrdup(filter->key);
 	json_t *labels = label ? sym_json_pack("[s]", label) : NULL;
 	json_t *names = filter->name_count ? name_array(filter) : NULL;
+	json_t *services = filter->service ? sym_json_pack("[s]", filter->service) : NULL;
 	CLEANUP_JSON json_t *document = NULL;
 
-	if ((label && !labels) || (filter->name_count && !names)) {
+	if ((label && !labels) || (filter->name_count && !names) ||
+	    (filter->service && !services)) {
 		json_release(&labels);
 		json_release(&names);
+		json_release(&services);
 		return NULL;
 	}
-	document = sym_json_pack("{s:o*,s:o*}", "label", labels, "name", names);
+	document = sym_json_pack("{s:o*,s:o*,s:o*}", "label", labels, "name", names, "service",
+				 services);
 	return document ? sym_json_dumps(document, JSON_COMPACT) : NULL;
 }
 

@@ -116,7 +116,8 @@ static void describe_transport(const struct reply *reply, const char *address, c
 
 bool request_type_writes(enum request_type type)
 {
-	return type == REQUEST_REMOVE || type == REQUEST_CREATE || type == REQUEST_UPDATE;
+	return type == REQUEST_REMOVE || type == REQUEST_CREATE || type == REQUEST_UPDATE ||
+	       type == REQUEST_JOB;
 }
 
 static enum engine_outcome classify_transport(const struct reply *reply, enum request_type type,

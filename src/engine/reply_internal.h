@@ -40,7 +40,15 @@ struct reply {
 	struct text body;
 };
 
-enum request_type { REQUEST_LIST, REQUEST_REMOVE, REQUEST_CREATE, REQUEST_UPDATE, REQUEST_ROLE };
+enum request_type {
+	REQUEST_LIST,
+	REQUEST_REMOVE,
+	REQUEST_CREATE,
+	REQUEST_UPDATE,
+	REQUEST_JOB,
+	REQUEST_REPORT,
+	REQUEST_ROLE
+};
 
 /* Does it change something, so that without an answer it may still be carried out? */
 bool request_type_writes(enum request_type type);

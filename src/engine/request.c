@@ -8,6 +8,7 @@
 #include "base/parse.h"
 #include "facts_internal.h"
 #include "json_internal.h"
+#include "node_job_internal.h"
 #include "resource_json_internal.h"
 
 static const struct endpoint {
@@ -22,6 +23,7 @@ static const struct endpoint {
 	[RESOURCE_CONTAINER] = { "containers", "containers/json?all=1", "?force=1&v=1", false },
 	[RESOURCE_SECRET] = { "secrets", "secrets", "", false },
 	[RESOURCE_CONFIG] = { "configs", "configs", "", false },
+	[RESOURCE_NODE] = { "nodes", "nodes", NULL, false },
 	[RESOURCE_NETWORK] = { "networks", "networks", "", false },
 	[RESOURCE_VOLUME] = { "volumes", "volumes", "", false },
 };
@@ -75,7 +77,8 @@ struct request *request_list_new(enum resource_kind kind, const struct list_filt
 		return NULL;
 	}
 	endpoint = &endpoints[kind];
-	if (filter && (filter->key || filter->name_count) && !endpoint->no_filter) {
+	if (filter &&
+	    (filter->service || ((filter->key || filter->name_count) && !endpoint->no_filter))) {
 		filters = filter_query(filter, endpoint->listing);
 		if (!filters) {
 			(void)error_set(err, ERROR_BUG, "unable to list %s: bad filter",
@@ -172,9 +175,45 @@ struct request *request_update_new(const struct resource *config, const char *ap
 			 json_config(config, false), err);
 }
 
-struct request *request_role_new(void)
+struct request *request_job_new(const struct node_job *job, const char *api_version,
+				struct error *err)
 {
-	return request_new(REQUEST_ROLE, 0, xstrdup("reach the engine"), xstrdup("/_ping"));
+	CLEANUP_FREE char *body = node_job_json(job);
+	struct request *request;
+
+	if (!body) {
+		(void)error_set(err, ERROR_BUG, "unable to create service %s: not valid UTF-8",
+				job->name);
+		return NULL;
+	}
+	request = request_new(REQUEST_JOB, RESOURCE_SERVICE,
+			      xasprintf("create service %s", job->name),
+			      xasprintf("/v%s/services/create", api_version));
+	request->exchange.body = request->body = body;
+	body = NULL;
+	return request;
+}
+
+struct request *request_report_new(const char *task, const char *api_version, struct error *err)
+{
+	CLEANUP_FREE char *id = http_escape(task);
+
+	if (!id) {
+		(void)error_set(err, ERROR_BUG, "unable to read the log of a task: no id");
+		return NULL;
+	}
+	return request_new(REQUEST_REPORT, RESOURCE_TASK,
+			   xasprintf("read the log of task %.100s", task),
+			   xasprintf("/v%s/tasks/%s/logs?stdout=1&stderr=1", api_version, id));
+}
+
+struct request *request_role_new(bool wants_nodes)
+{
+	struct request *request =
+		request_new(REQUEST_ROLE, 0, xstrdup("reach the engine"), xstrdup("/_ping"));
+
+	request->wants_nodes = wants_nodes;
+	return request;
 }
 
 static enum engine_outcome finish_list(struct request *request, const char *address)
@@ -196,6 +235,26 @@ static enum engine_outcome finish_list(struct request *request, const char *addr
 		return ENGINE_REFUSED;
 	}
 	return ENGINE_DONE;
+}
+
+static enum engine_outcome finish_job(struct request *request)
+{
+	const struct text *body = &request->exchange.reply.body;
+	struct engine_answer *answer = &request->answer;
+
+	if (node_job_parse_created(text_get(body), body->length, &answer->list, &answer->error) ==
+	    0)
+		return ENGINE_DONE;
+	(void)error_add_context(&answer->error, "unable to %s", request->action);
+	return ENGINE_NO_ANSWER;
+}
+
+static enum engine_outcome finish_report(struct request *request)
+{
+	const struct text *body = &request->exchange.reply.body;
+
+	return node_report_parse(text_get(body), body->length, &request->answer.list,
+				 &request->answer.error);
 }
 
 static enum engine_outcome finish_info(struct request *request)
@@ -244,6 +303,7 @@ static bool finish_ping(struct request *request, const char *address)
 		answer->outcome = ENGINE_REFUSED;
 		return true;
 	}
+	role_known &= !request->wants_nodes || request->facts.role != SWARM_MANAGER;
 	if (!role_known)
 		ask_info(request);
 	return role_known;
@@ -316,6 +376,10 @@ bool request_finish(struct request *request, const char *address)
 		answer->outcome = finish_list(request, address);
 	else if (answer->outcome == ENGINE_DONE && request->examines)
 		finished = finish_look(request);
+	else if (answer->outcome == ENGINE_DONE && request->type == REQUEST_JOB)
+		answer->outcome = finish_job(request);
+	else if (answer->outcome == ENGINE_DONE && request->type == REQUEST_REPORT)
+		answer->outcome = finish_report(request);
 	else if (answer->outcome == ENGINE_DONE && request->wants_info)
 		answer->outcome = finish_info(request);
 	else if (answer->outcome == ENGINE_DONE && request->type == REQUEST_ROLE)

@@ -1,5 +1,6 @@
 #include "resource_json_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -21,6 +22,10 @@ static const struct layout layouts[RESOURCE_KIND_COUNT] = {
 	[RESOURCE_CONTAINER] = { .id = "Id" },
 	[RESOURCE_SECRET] = { .id = "ID", .spec = "Spec", .name = "Name", .created = "CreatedAt" },
 	[RESOURCE_CONFIG] = { .id = "ID", .spec = "Spec", .name = "Name", .created = "CreatedAt" },
+	[RESOURCE_NODE] = { .id = "ID",
+			    .spec = "Description",
+			    .name = "Hostname",
+			    .created = "CreatedAt" },
 	[RESOURCE_NETWORK] = { .id = "Id",
 			       .name = "Name",
 			       .created = "Created",
@@ -110,9 +115,12 @@ static void take_container(const json_t *entry, struct resource *resource)
 static void take_task(const json_t *entry, const json_t *spec, struct resource *resource)
 {
 	const json_t *container = sym_json_object_get(spec, "ContainerSpec");
+	const json_t *status = sym_json_object_get(entry, "Status");
 
 	resource->service_id = member_text(entry, "ServiceID", resource);
-	resource->state = needed_text(sym_json_object_get(entry, "Status"), "State", resource);
+	resource->node = member_text(entry, "NodeID", resource);
+	resource->state = needed_text(status, "State", resource);
+	resource->error = member_text(status, "Err", resource);
 	if (container && !json_is_null(container) && !json_is_object(container))
 		resource->malformed = true;
 	take_labels(sym_json_object_get(container, "Labels"), resource);
@@ -125,6 +133,20 @@ static uint64_t version_of(const json_t *entry)
 	return json_is_integer(index) && sym_json_integer_value(index) > 0
 		       ? (uint64_t)sym_json_integer_value(index)
 		       : 0;
+}
+
+/* One that takes no tasks is as good as none, whatever its state. */
+static void take_node(const json_t *entry, struct resource *resource)
+{
+	const json_t *spec = sym_json_object_get(entry, "Spec");
+	const char *availability = json_plain_text(sym_json_object_get(spec, "Availability"));
+
+	resource->state = needed_text(sym_json_object_get(entry, "Status"), "State", resource);
+	if (!resource->state || strcmp(resource->state, "ready") != 0 || !availability ||
+	    !strcmp(availability, "active"))
+		return;
+	free(resource->state);
+	resource->state = xstrdup(availability);
 }
 
 static int take_entry(const json_t *entry, struct resource *resource, size_t index,
@@ -152,6 +174,8 @@ static int take_entry(const json_t *entry, struct resource *resource, size_t ind
 		resource->driver = needed_text(entry, layout->driver, resource);
 	if (resource->kind == RESOURCE_TASK)
 		take_task(entry, spec, resource);
+	else if (resource->kind == RESOURCE_NODE)
+		take_node(entry, resource);
 	else
 		take_labels(sym_json_object_get(spec, "Labels"), resource);
 	return 0;

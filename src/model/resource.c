@@ -12,6 +12,7 @@ const char *resource_kind_name(enum resource_kind kind)
 		[RESOURCE_CONTAINER] = "container", [RESOURCE_SECRET] = "secret",
 		[RESOURCE_CONFIG] = "config",	    [RESOURCE_NETWORK] = "network",
 		[RESOURCE_VOLUME] = "volume",	    [RESOURCE_FILE] = "file",
+		[RESOURCE_NODE] = "node",
 	};
 
 	return names[kind];
@@ -24,6 +25,8 @@ void resource_release(struct resource *resource)
 	free(resource->created);
 	free(resource->driver);
 	free(resource->state);
+	free(resource->node);
+	free(resource->error);
 	free(resource->service_id);
 	for (size_t i = 0; i < resource->label_count; i++) {
 		free(resource->labels[i].key);
@@ -47,6 +50,8 @@ void resource_copy(const struct resource *from, struct resource *ret)
 		.created = copy_text(from->created),
 		.driver = copy_text(from->driver),
 		.state = copy_text(from->state),
+		.node = copy_text(from->node),
+		.error = copy_text(from->error),
 		.service_id = copy_text(from->service_id),
 		.version = from->version,
 		.malformed = from->malformed,

@@ -47,6 +47,7 @@ void settings_release(struct settings *settings)
 	free(settings->lock_dir);
 	free(settings->lock_group);
 	free(settings->engine_host);
+	free(settings->engine_image);
 	free(settings->protect_label);
 	free(settings->metrics);
 	free(settings->scratch_dir);

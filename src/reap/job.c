@@ -65,6 +65,7 @@ void job_release(struct job *job)
 	free(job->items);
 	word_list_release(&job->services);
 	word_list_release(&job->kept_services);
+	word_list_release(&job->seen_on);
 	app_result_release(&job->result);
 }
 
@@ -215,18 +216,27 @@ void job_add_service(struct word_list *services, const char *service_id)
 		word_list_append(services, service_id, strlen(service_id));
 }
 
+/* Volumes of different nodes may have one name. */
+static bool is_same_node(const struct resource *a, const struct resource *b)
+{
+	return a->node && b->node ? !strcmp(a->node, b->node) : a->node == b->node;
+}
+
 struct item *job_find_item(struct job *job, const struct resource *resource)
 {
 	for (size_t i = 0; i < job->item_count; i++)
 		if (job->items[i].resource.kind == resource->kind &&
-		    !strcmp(job->items[i].resource.id, resource->id))
+		    !strcmp(job->items[i].resource.id, resource->id) &&
+		    is_same_node(&job->items[i].resource, resource))
 			return &job->items[i];
 	return NULL;
 }
 
-static enum job_stage stage_of(enum resource_kind kind)
+static enum job_stage stage_of(const struct resource *resource)
 {
-	switch (kind) {
+	if (nodes_is_remote(resource))
+		return STAGE_NODES;
+	switch (resource->kind) {
 	case RESOURCE_SERVICE:
 		return STAGE_SERVICES;
 	case RESOURCE_CONTAINER:
@@ -238,6 +248,7 @@ static enum job_stage stage_of(enum resource_kind kind)
 	case RESOURCE_VOLUME:
 		return STAGE_REST;
 	case RESOURCE_FILE:
+	case RESOURCE_NODE:
 		break;
 	}
 	return STAGE_FILES;
@@ -276,8 +287,11 @@ void job_add_item(struct job *job, const struct resource *resource, const char *
 	item = &job->items[job->item_count++];
 	memset(item, 0, sizeof(*item));
 	resource_copy(resource, &item->resource);
-	item->stage = stage_of(resource->kind);
+	item->stage = stage_of(resource);
 	item->listed = true;
+	/* Its containers and volumes may be anywhere. */
+	if (resource->kind == RESOURCE_SERVICE)
+		job->round = 0;
 	item->action = job->result.action_count;
 	(void)app_result_add(&job->result, resource->kind, resource->id, resource->name, rule);
 }

@@ -30,12 +30,15 @@ static void learn_name(struct job *job, const char *name)
 		(void)snprintf(job->result.app, sizeof(job->result.app), "%s", name);
 }
 
+/* Of the job of a janitor that died, or that gave up on a node: it may remove something as long as
+ * its node hasn't said that it ended. */
 static bool may_start_a_container(const struct resource *task)
 {
-	static const char *const states[] = { "new", "pending", "assigned", "accepted",
-					      "preparing" };
+	static const char *const states[] = { "new",	   "pending", "assigned", "accepted",
+					      "preparing", "ready",   "starting", "running" };
+	size_t count = resource_label(task, NODE_JOB_LABEL) ? ARRAY_SIZE(states) : 5;
 
-	for (size_t i = 0; task->state && i < ARRAY_SIZE(states); i++)
+	for (size_t i = 0; task->state && i < count; i++)
 		if (!strcmp(task->state, states[i]))
 			return true;
 	return false;
@@ -45,6 +48,8 @@ static void take(struct job *job, const struct resource *resource, const char *r
 {
 	if (resource->kind == RESOURCE_TASK) {
 		job->coming += may_start_a_container(resource);
+		if (resource->node && !word_list_contains(&job->seen_on, resource->node))
+			word_list_append(&job->seen_on, resource->node, strlen(resource->node));
 		return;
 	}
 	if (resource->kind == RESOURCE_SERVICE)
@@ -81,6 +86,30 @@ static void doubt(struct job *job, const struct resource *resource, const char *
 			resource_kind_name(resource->kind), resource->id, reason);
 }
 
+/* A job on other nodes that names one of our apps is not under way any more: its janitor would have
+ * the app's lock. */
+static bool give_node_job(struct reaper *reaper, const struct look *look,
+			  const struct resource *resource)
+{
+	const char *apps = resource_label(resource, NODE_JOB_LABEL);
+
+	if (!apps || resource->kind == RESOURCE_CONTAINER)
+		return false;
+	for (size_t i = 0; i < reaper->job_count && !nodes_has_ended(reaper, resource); i++) {
+		struct job *job = &reaper->jobs[i];
+
+		if (!waits_for(job, look) || job->target->live ||
+		    !strstr(apps, job->result.hash.hex))
+			continue;
+		if (resource->kind == RESOURCE_TASK && may_start_a_container(resource))
+			(void)error_set(&job->last_error, ERROR_ENGINE,
+					"node %s has not ended what a janitor asked of it",
+					resource->node ? nodes_name(reaper, resource->node) : "?");
+		take(job, resource, "what a janitor had done on other nodes");
+	}
+	return true;
+}
+
 static void give(struct reaper *reaper, const struct look *look, const struct owner_list *owners,
 		 const struct resource *resource)
 {
@@ -88,6 +117,8 @@ static void give(struct reaper *reaper, const struct look *look, const struct ow
 	struct ownership_verdict verdict;
 	struct job *job;
 
+	if (give_node_job(reaper, look, resource))
+		return;
 	ownership_judge(resource, owners, settings, &verdict);
 	if (verdict.what == OWNERSHIP_NONE) {
 		job = job_by_service(reaper, resource);
@@ -104,6 +135,13 @@ static void give(struct reaper *reaper, const struct look *look, const struct ow
 		if (!waits_for(job, look))
 			return;
 		learn_name(job, verdict.name);
+	}
+	if (nodes_is_remote(resource)) {
+		if (job->round != reaper->nodes.number)
+			return;
+		(void)snprintf(verdict.rule + strlen(verdict.rule),
+			       sizeof(verdict.rule) - strlen(verdict.rule), ", on node %s",
+			       nodes_name(reaper, resource->node));
 	}
 	/* An orphan that was found by its stack goes under a lock of that name, while a run of the
 	 * app whose stack it is has another. The run waits until the janitor has seen it and let
@@ -198,6 +236,8 @@ static void after_world(struct reaper *reaper, struct job *job, const struct loo
 		job->state = JOB_READY;
 		if (job->settle)
 			job->clean_listings_needed = 2;
+	} else if (nodes_are_wanted(reaper, job)) {
+		nodes_enter(job);
 	} else if (job->lingering) {
 		look_again(job, look, LINGER_LOOK_MS);
 	} else if (job->doubtful) {
@@ -208,15 +248,28 @@ static void after_world(struct reaper *reaper, struct job *job, const struct loo
 		job->clean_listings_needed = 1;
 		look_again(job, look, job->settled_at - clock_now_ms());
 	} else {
-		job_finish(reaper, job, NULL);
+		nodes_name_silent(reaper, job);
+		/* A run that starts has its lockfile; its teardown looks there again. */
+		job_finish(reaper, job,
+			   job->nodes_error.kind == ERROR_NONE || job->target->for_run
+				   ? NULL
+				   : &job->nodes_error);
 	}
+}
+
+/* What is on other nodes is listed as well, and waits for its own stage. */
+static bool has_newcomer(const struct job *job)
+{
+	for (size_t i = 0; i < job->item_count; i++)
+		if (job->items[i].listed && job->items[i].state == ITEM_WAITING &&
+		    job->items[i].stage == STAGE_CONTAINERS)
+			return true;
+	return false;
 }
 
 static void after_barrier(struct reaper *reaper, struct job *job, const struct look *look)
 {
-	size_t refused;
-
-	if (count_waiting(job, &refused)) {
+	if (has_newcomer(job)) {
 		job->state = JOB_REMOVING;
 		job->stage = STAGE_CONTAINERS;
 		job->stage_since = clock_now_ms();
@@ -237,14 +290,22 @@ static void give_all(struct reaper *reaper, const struct look *look,
 			continue;
 		job->coming = job->doubtful = job->lingering = 0;
 		job->unsure = false;
+		if (job->round && job->round != reaper->nodes.number && !job->round_is_taken)
+			job->round = 0;
 		for (size_t k = 0; k < job->item_count; k++)
-			job->items[k].listed = false;
+			job->items[k].listed &=
+				nodes_is_remote(&job->items[k].resource) &&
+				(look->scope != LOOK_WORLD || job->round != reaper->nodes.number);
+		job->round_is_taken |= job->round && job->state == JOB_LISTING;
 	}
 	/* Services first: what names a service is joined by it. */
 	for (int services = 1; services >= 0; services--)
 		for (size_t i = 0; i < look->found.count; i++)
 			if ((look->found.items[i].kind == RESOURCE_SERVICE) == services)
 				give(reaper, look, owners, &look->found.items[i]);
+	if (look->scope == LOOK_WORLD)
+		for (size_t i = 0; i < reaper->nodes.found.count; i++)
+			give(reaper, look, owners, &reaper->nodes.found.items[i]);
 }
 
 void plan_apply(struct reaper *reaper, const struct look *look)

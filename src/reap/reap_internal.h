@@ -1,6 +1,6 @@
 /* One sweep at work: its apps as jobs, each a small state machine, and the listings they share.
  *
- *	FENCE -> LISTING -> READY -> REMOVING -> BARRIER -> REMOVING -> LISTING ... -> DONE
+ *	FENCE -> LISTING -> READY -> REMOVING -> BARRIER -> NODES -> REMOVING -> LISTING ... -> DONE
  *	          |    ^                                                  |             ^
  *	          v    |                                                  v             |
  *	        HOOK (before)                                          HOOK (after) ----+
@@ -25,13 +25,21 @@ enum job_state {
 	JOB_READY,    /* knows what to remove, waits for its turn */
 	JOB_REMOVING, /* removals of `stage` are under way */
 	JOB_HOOK,     /* a hook is running, or waits for its turn */
+	JOB_NODES,    /* waits for a round on the swarm's other nodes */
 	JOB_BARRIER,  /* waits until no task of the app can start a container any more */
 	JOB_RELEASE,  /* all is done, and the lease is being released */
 	JOB_DONE,
 };
 
 /* The order in which kinds go. */
-enum job_stage { STAGE_SERVICES, STAGE_CONTAINERS, STAGE_REST, STAGE_FILES, STAGE_COUNT };
+enum job_stage {
+	STAGE_SERVICES,
+	STAGE_CONTAINERS,
+	STAGE_NODES, /* all that is on other nodes */
+	STAGE_REST,
+	STAGE_FILES,
+	STAGE_COUNT
+};
 
 enum item_state { ITEM_WAITING, ITEM_SENT, ITEM_FINISHED, ITEM_FAILED };
 
@@ -43,6 +51,7 @@ struct item {
 	enum item_state state;
 	bool listed;	     /* in the newest complete listing */
 	bool refused;	     /* trying again is no use */
+	int tries;	     /* on another node */
 	int64_t accepted_at; /* the engine said that it is removed */
 	int64_t retry_at;
 	int64_t backoff_ms;
@@ -80,7 +89,12 @@ struct job {
 	struct word_list services;	/* ids of every service of the app that was seen */
 	struct word_list kept_services; /* those of them that are protected */
 	bool in_group;			/* its processes are accounted for by its cgroup */
-	size_t coming; /* tasks that may still start a container, by the last listing */
+	struct word_list seen_on;	/* nodes that the app's tasks were on */
+	uint32_t round;	     /* of looks at other nodes, the last that it was part of; 0: none */
+	bool round_is_taken; /* ... and what was found has come to the job */
+	bool nodes_asked;    /* with JOB_NODES: the round under way is its */
+	struct error nodes_error; /* a node of that round did not report */
+	size_t coming;		  /* tasks that may still start a container, by the last listing */
 	size_t doubtful;
 	bool unsure; /* an object is its by name, and the listing was not thorough */
 	struct hook hook;
@@ -127,6 +141,31 @@ struct look {
 	struct error error;
 };
 
+struct other_node {
+	char *id, *name;
+	char *task;
+	bool may_report; /* the task runs, or has run */
+	bool reported;
+	char reason[256]; /* why it doesn't; empty: it still may */
+};
+
+/* The rounds on other nodes: nodes.c. */
+struct nodes {
+	int step;
+	uint32_t number; /* of the round */
+	size_t in_flight;
+	int64_t not_before;
+	int64_t deadline;
+	int64_t nodes_at; /* last listing of the nodes */
+	char *service;	  /* NULL: not started */
+	struct other_node *items;
+	size_t count;
+	size_t capacity;
+	struct resource_list found; /* of the last round */
+	struct word_list ended;	    /* tasks of ours, reported or given up */
+	struct error list_error;
+};
+
 struct reaper {
 	const struct lock_dir *dir;
 	const struct sweep_options *options;
@@ -144,6 +183,7 @@ struct reaper {
 	struct look look;
 	bool ending;			  /* nothing is waited for any more */
 	struct sightings *sightings;	  /* of leases; NULL: not read yet */
+	struct nodes nodes;
 	bool wants_thorough;		  /* ... listings from now on */
 	struct deleted_lock_list deleted; /* as last seen by the sweep */
 };
@@ -152,6 +192,7 @@ struct reaper {
 #define COOKIE_LOOK UINT32_MAX
 #define COOKIE_NOBODY (UINT32_MAX - 1) /* whose answers nobody waits for */
 #define COOKIE_CLAIM UINT32_MAX	       /* in the place of a job's item */
+#define COOKIE_NODES (UINT32_MAX - 2)
 
 /* A look for orphans without their locks. */
 struct orphan_search {
@@ -241,6 +282,23 @@ void fence_step(struct reaper *reaper);
 /* look.c */
 void look_start_if_wanted(struct reaper *reaper);
 void look_answer(struct reaper *reaper, struct engine_answer *answer);
+
+/* nodes.c */
+bool nodes_is_remote(const struct resource *resource);
+/* Has the job something to be done on other nodes, or not been told what is there? */
+bool nodes_are_wanted(const struct reaper *reaper, const struct job *job);
+void nodes_enter(struct job *job);
+void nodes_step(struct reaper *reaper);
+void nodes_answer(struct reaper *reaper, struct engine_answer *answer);
+/* The node's host name, as the last round knows it, or its id. */
+const char *nodes_name(const struct reaper *reaper, const char *id);
+/* Puts the nodes that could not be asked into the job's result. */
+void nodes_name_silent(const struct reaper *reaper, struct job *job);
+/* Is it a task of a round of ours, which is over? */
+bool nodes_has_ended(const struct reaper *reaper, const struct resource *task);
+/* Ends a round that is under way before its time. */
+void nodes_abandon(struct reaper *reaper);
+void nodes_release(struct reaper *reaper);
 
 /* plan.c: a finished listing is given to the jobs that wait for it. */
 void plan_apply(struct reaper *reaper, const struct look *look);

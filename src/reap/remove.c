@@ -54,7 +54,7 @@ static size_t send_stage(struct reaper *reaper, struct job *job, int64_t now)
 	for (size_t i = 0; i < job->item_count; i++) {
 		struct item *item = &job->items[i];
 
-		if (item->stage != job->stage)
+		if (item->stage != job->stage || item->stage == STAGE_NODES)
 			continue;
 		if (item->state == ITEM_WAITING && now - job->stage_since > STAGE_PATIENCE_MS) {
 			item->state = ITEM_FAILED;
@@ -114,8 +114,14 @@ static void leave_stage(struct reaper *reaper, struct job *job, int64_t now)
 			job->wants_after = reaper->look.number;
 			job->not_before = 0;
 		} else {
-			enter(job, STAGE_REST, now);
+			enter(job, STAGE_NODES, now);
 		}
+		break;
+	case STAGE_NODES:
+		if (nodes_are_wanted(reaper, job))
+			nodes_enter(job);
+		else
+			enter(job, STAGE_REST, now);
 		break;
 	case STAGE_REST:
 		/* They may be what a person needs to remove the rest by hand. */
@@ -133,7 +139,7 @@ static void leave_stage(struct reaper *reaper, struct job *job, int64_t now)
 
 void remove_after_barrier(struct reaper *reaper, struct job *job)
 {
-	enter(job, STAGE_REST, clock_now_ms());
+	enter(job, STAGE_NODES, clock_now_ms());
 	remove_step(reaper, job);
 }
 

@@ -98,6 +98,8 @@ static void take_answer(struct reaper *reaper, struct engine_answer *answer)
 
 	if (number == COOKIE_LOOK) {
 		look_answer(reaper, answer);
+	} else if (number == COOKIE_NODES) {
+		nodes_answer(reaper, answer);
 	} else {
 		if (job < reaper->job_count && item == COOKIE_CLAIM)
 			claim_answer(reaper, &reaper->jobs[job], answer);
@@ -169,6 +171,7 @@ static void reaper_run(struct reaper *reaper)
 		if (reaper->connected)
 			look_start_if_wanted(reaper);
 		start_ready(reaper);
+		nodes_step(reaper);
 		hook_step(reaper);
 		tell_progress(reaper);
 		if (reaper->unfinished && wait_for_answers(reaper, &err) < 0) {
@@ -189,6 +192,9 @@ static void run_batch(struct reaper *reaper, struct reap_target *targets, size_t
 	if (err)
 		finish_all(reaper, err);
 	reaper_run(reaper);
+	nodes_abandon(reaper);
+	nodes_release(reaper);
+	word_list_release(&reaper->nodes.ended);
 	for (size_t i = 0; i < count; i++)
 		job_release(&reaper->jobs[i]);
 	resource_list_release(&reaper->look.found);

@@ -88,6 +88,8 @@ static int start_nodes(int nodes, int of_them_managers)
 
 static int want_nodes(int nodes, int of_them_managers)
 {
+	/* The folders' removal is registered first, and so comes last. */
+	(void)temp_dir();
 	if (!owner)
 		atexit(stop_nodes);
 	owner = getpid();

@@ -84,7 +84,8 @@ static void test_lists(void)
 static void test_names(void)
 {
 	static const char *const kinds[RESOURCE_KIND_COUNT] = {
-		"service", "task", "container", "secret", "config", "network", "volume", "file",
+		"service", "task",   "container", "secret", "config",
+		"network", "volume", "file",	  "node",
 	};
 	static const char *const phases[RUN_PHASE_COUNT] = {
 		"unknown",  "waiting",	"fresh-start", "running",
