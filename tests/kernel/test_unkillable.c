@@ -26,6 +26,16 @@ struct place {
 	bool has_cgroups;
 };
 
+static struct scripted_engine *engine;
+
+/* Of runs and sweeps alike: a record names its run's. */
+static void start_engine(void)
+{
+	engine = scripted_start();
+	scripted_empty(engine);
+	EXPECT(!setenv("DOCKER_HOST", scripted_host(engine), 1));
+}
+
 static struct place new_place(bool has_cgroups)
 {
 	return (struct place){ temp_dir(), temp_dir(), has_cgroups };
@@ -61,12 +71,10 @@ static char state_of(pid_t pid)
 static void sweep_twice(const struct place *place, const struct silent_fs *fs, pid_t survivor,
 			const char *reason)
 {
-	struct scripted_engine *engine = scripted_start();
 	struct command_result result = { 0 };
 
-	scripted_empty(engine);
-	EXPECT(run_command(&result, "exec " PROGRAM " --lock-dir %s --host %s sweep --timeout 1s",
-			   place->locks, scripted_host(engine)) == 1);
+	EXPECT(run_command(&result, "exec " PROGRAM " --lock-dir %s sweep --timeout 1s",
+			   place->locks) == 1);
 	EXPECT(strstr(result.output, reason) || strstr(result.errors, reason));
 	EXPECT(lockfile_exists(place->locks, "shop") && lockfile_is_free(place->locks, "shop"));
 	EXPECT(state_of(survivor) == 'D');
@@ -74,8 +82,7 @@ static void sweep_twice(const struct place *place, const struct silent_fs *fs, p
 	EXPECT(scripted_counts(engine).requests == 0);
 	silent_fs_speak(fs);
 	EXPECT(ends_soon(survivor));
-	EXPECT(run_command(&result, "exec " PROGRAM " --lock-dir %s --host %s sweep", place->locks,
-			   scripted_host(engine)) == 0);
+	EXPECT(run_command(&result, "exec " PROGRAM " --lock-dir %s sweep", place->locks) == 0);
 	EXPECT(!lockfile_exists(place->locks, "shop"));
 	command_result_release(&result);
 	scripted_stop(engine);
@@ -86,6 +93,7 @@ static pid_t start_run(const struct place *place, const char *options, const cha
 {
 	pid_t pid;
 
+	start_engine();
 	process_start(ret, RUN "%s shop -- %s", place->locks, options, command);
 	EXPECT(wait_for_phase(place->locks, "shop", RUN_PHASE_RUNNING));
 	for (int i = 0; i < 4000 && !(pid = child_of(ret->pid)); i++)
