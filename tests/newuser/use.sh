@@ -54,8 +54,12 @@ hold=$(line 'ci-janitor hold "shop-pr-')
 hold=${hold/'${{ github.event.number }}'/8}
 say "$hold"
 eval "$hold"
-(set -a && . "$GITHUB_ENV" && ci-janitor status "$CI_APP" && eval "$(line 'docker stack deploy')")
-(set -a && . "$GITHUB_ENV" && eval "$(line 'ci-janitor release "$CI_APP"')")
+set -a
+. "$GITHUB_ENV"
+set +a
+ci-janitor status "$CI_APP"
+eval "$deploy"
+paste 'ci-janitor release "$CI_APP"'
 is_gone shop-pr-8 || fail "shop-pr-8 is left by release"
 
 # Its blocks of configuration are taken as they stand.

@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # What both parts of a try use: they begin in the clone, or in an empty folder.
 CLONE=/root/ci-janitor
+# nsenter(1) leaves a process in the cgroup that it came from, outside of the machine's tree.
+mkdir -p /sys/fs/cgroup/user
+echo $$ >/sys/fs/cgroup/user/cgroup.procs
 
 say() {
 	echo "--- $*" >&2
