@@ -1,6 +1,7 @@
 /* What a node job's task says, as the engine gives it back: whole, in pieces, broken, hostile. */
 #include <string.h>
 
+#include "../../src/engine/json_internal.h"
 #include "../../src/engine/node_job_internal.h"
 #include "../../src/engine/resource_json_internal.h"
 #include "engine/node_report.h"
@@ -151,6 +152,11 @@ static void test_nodes(void)
 	CHECK_TEXT(list.items[2].state, "down");
 }
 
+static int set_up(void)
+{
+	return json_load_library(NULL);
+}
+
 static const struct test tests[] = {
 	{ "a report in pieces is whole only with its end", test_pieces },
 	{ "a broken report is none", test_broken },
@@ -158,4 +164,4 @@ static const struct test tests[] = {
 	{ "nodes: what takes no task isn't ready", test_nodes },
 	{ NULL, NULL },
 };
-TEST_SUITE(engine_node_report, tests);
+TEST_SUITE_WITH(engine_node_report, tests, set_up, NULL);
