@@ -3,8 +3,8 @@
  * nothing dead maps neither an HTTP nor a JSON library. A room that owns such a library keeps one
  * table of the functions it uses:
  *
- *	LIBRARY_FUNCTION(json_loads);           // declares: static typeof(json_loads)
- **sym_json_loads static const struct library_symbol symbols[] = { LIBRARY_SYMBOL(json_loads) };
+ *	static LIBRARY_FUNCTION(json_loads);	// declares sym_json_loads, a pointer to it
+ *	static const struct library_symbol symbols[] = { LIBRARY_SYMBOL(json_loads) };
  *	library_load("libjansson.so.4", symbols, ARRAY_SIZE(symbols), err);
  *
  * A static program (make image) has them linked in: nothing is left to be loaded then.

@@ -303,7 +303,7 @@ static bool finish_ping(struct request *request, const char *address)
 		answer->outcome = ENGINE_REFUSED;
 		return true;
 	}
-	role_known &= !request->wants_nodes || request->facts.role != SWARM_MANAGER;
+	role_known &= !request->wants_nodes || request->facts.role == SWARM_NONE;
 	if (!role_known)
 		ask_info(request);
 	return role_known;

@@ -12,7 +12,7 @@ struct request {
 	char *action; /* "remove volume shop_data", for errors */
 	char *path;
 	char *body;	  /* NULL: none */
-	bool wants_nodes; /* REQUEST_ROLE: of a manager, /info is asked for in any case */
+	bool wants_nodes; /* REQUEST_ROLE: in a swarm /info is asked for in any case */
 	bool wants_info;  /* REQUEST_ROLE: the ping is done, /info is next or under way */
 	bool confirms;	  /* REQUEST_ROLE: "no swarm" was said once already */
 	bool examines;	  /* REQUEST_REMOVE: it is only looked at yet, and ought to be `expected` */

@@ -7,7 +7,7 @@
  *	IDLE -> LIST -> START -> TASKS <-> READ -> REMOVE -> IDLE
  *
  * A node that doesn't report in time, or can't, is named in the results of the jobs that it may
- *have something of. Its task is still listed by the swarm then, and that keeps its apps from being
+ * have something of. Its task is still listed by the swarm then, and that keeps its apps from being
  * called clean (plan.c), even for a successor, until the node has said that it ended.
  */
 #include <stdio.h>
@@ -191,13 +191,24 @@ static void begin_round(struct reaper *reaper)
 	ask(reaper);
 }
 
-/* A task that has reported removes nothing any more; the engine takes a moment to end it. One that
- * has not, and was told to remove something, leaves its app unfinished, which whoever comes next
- * has to wait for, but not we. */
-static void give_up(struct nodes *nodes)
+static bool is_for_run(const struct reaper *reaper)
 {
+	for (size_t i = 0; i < reaper->job_count; i++)
+		if (reaper->jobs[i].target->for_run)
+			return true;
+	return false;
+}
+
+/* A task that has reported removes nothing any more; the engine takes a moment to end it. One that
+ * has not, and was told to remove something, leaves its app unfinished, which whoever makes objects
+ * of the app next has to wait for: not a sweep, but a run that starts. */
+static void give_up(struct reaper *reaper)
+{
+	struct nodes *nodes = &reaper->nodes;
+	bool waits = is_for_run(reaper);
+
 	for (size_t i = 0; i < nodes->count; i++)
-		if (nodes->items[i].task)
+		if (nodes->items[i].task && (nodes->items[i].reported || !waits))
 			word_list_append(&nodes->ended, nodes->items[i].task,
 					 strlen(nodes->items[i].task));
 }
@@ -211,7 +222,7 @@ static void advance(struct reaper *reaper)
 		return;
 	if (nodes->step == NODES_REMOVE) {
 		nodes_end_round(reaper);
-		give_up(nodes);
+		give_up(reaper);
 		nodes->step = NODES_IDLE;
 		free(nodes->service);
 		nodes->service = NULL;

@@ -150,12 +150,23 @@ static void judge_item(struct nodes *nodes, struct job *job, struct item *item)
 	action_set_outcome(action, ACTION_REMOVED, NULL);
 }
 
-/* A run's own teardown knows where its tasks were, if it saw them; what else a node that is down
- * might have must not fail every run. A sweep of what a dead one has left doesn't know. */
+static bool has_unfinished(const struct job *job, const struct other_node *node)
+{
+	for (size_t i = 0; i < job->item_count; i++)
+		if (nodes_is_remote(&job->items[i].resource) &&
+		    !strcmp(job->items[i].resource.node, node->id) &&
+		    job->items[i].state != ITEM_FINISHED)
+			return true;
+	return false;
+}
+
+/* A run's own teardown knows where its tasks were, if it saw them, and what was reported; what else
+ * a node that is down might have must not fail every run. A sweep of what a dead one has left
+ * doesn't know. */
 static bool may_have_something(const struct job *job, const struct other_node *node)
 {
 	return !(job->target->no_fence && !job->target->for_run) ||
-	       word_list_contains(&job->seen_on, node->id);
+	       word_list_contains(&job->seen_on, node->id) || has_unfinished(job, node);
 }
 
 static const struct other_node *find_silent(const struct reaper *reaper, const struct job *job,

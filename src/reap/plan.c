@@ -180,13 +180,15 @@ static void look_again(struct job *job, const struct look *look, int64_t in_ms)
 	job->not_before = clock_now_ms() + in_ms;
 }
 
-/* What was on the list and is not on the engine any more went without our seeing the answer. */
+/* What was on the list and is not on the engine any more went without our seeing the answer. What
+ * was given up on another node is not on the list when that node is silent. */
 static void strike_vanished(struct job *job)
 {
 	for (size_t i = 0; i < job->item_count; i++) {
 		struct item *item = &job->items[i];
 
-		if (item->listed || item->state == ITEM_SENT || item->state == ITEM_FINISHED)
+		if (item->listed || item->state == ITEM_SENT || item->state == ITEM_FINISHED ||
+		    (item->refused && nodes_is_remote(&item->resource)))
 			continue;
 		item->state = ITEM_FINISHED;
 		action_set_outcome(&job->result.actions[item->action], ACTION_ALREADY_GONE, NULL);

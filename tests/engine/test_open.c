@@ -106,6 +106,33 @@ static void test_role_from_info(void)
 	}
 }
 
+/* A worker's, too: by its node it knows what it is told to do. */
+static void test_nodes_are_in_info(void)
+{
+	static const char *const swarms[] = { "active/manager", "active/worker" };
+	struct engine_options options = fixture_options(NULL);
+
+	options.wants_nodes = true;
+	for (size_t i = 0; i < sizeof(swarms) / sizeof(swarms[0]); i++) {
+		struct scripted_engine *script = scripted_start();
+		struct engine *engine = NULL;
+		char headers[128];
+
+		options.host = scripted_host(script);
+		snprintf(headers, sizeof(headers), "Api-Version: 1.44\r\nSwarm: %s\r\n", swarms[i]);
+		ping_says(script, headers);
+		scripted_json(script, "GET /v1.44/info ", "200 OK",
+			      "{\"Swarm\":{\"LocalNodeState\":\"active\",\"NodeID\":\"two\","
+			      "\"Nodes\":3}}");
+		CHECK_NUMBER(engine_open(&engine, &options, NULL), 0);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(engine);
+		CHECK_TEXT(engine_get_facts(engine)->node_id, "two");
+		CHECK_NUMBER(engine_get_facts(engine)->nodes, 3);
+		engine_close(engine);
+		scripted_stop(script);
+	}
+}
+
 static void test_podman_has_no_swarm(void)
 {
 	struct engine_facts facts = facts_of("Api-Version: 1.41\r\nLibpod-Api-Version: 5.8.6\r\n"
@@ -263,6 +290,7 @@ static struct test tests[] = {
 	{ "the smaller API version is spoken", test_version_is_the_smaller },
 	{ "the swarm role from the ping's header", test_role_from_header },
 	{ "the swarm role from /info", test_role_from_info },
+	{ "a node's id and their number from /info, a worker's as well", test_nodes_are_in_info },
 	{ "Podman has no swarm", test_podman_has_no_swarm },
 	{ "what is not Docker is told apart", test_not_docker },
 	{ "a too old, silent or hung engine", test_unusable_docker },

@@ -29,6 +29,8 @@ static struct world {
 	bool start_is_unanswered;
 	bool volumes_stay;
 	const char *refusal; /* what the task says instead of a report */
+	int refuses_from;    /* ... from this job on */
+	int task_lasts_ms;   /* after its service */
 	char job_apps[64];   /* of the service that is there; empty: none */
 	char task_apps[64];  /* of its task, until task_ends */
 	int64_t task_ends;
@@ -75,13 +77,22 @@ static void append_objects(struct engine_answer *page, enum resource_kind kind, 
 	}
 }
 
+/* Each job has another. */
+static const char *task_id(void)
+{
+	static char id[16];
+
+	snprintf(id, sizeof(id), "task%d", world.started);
+	return id;
+}
+
 static void append_task(struct engine_answer *page)
 {
 	struct resource *task;
 
 	if (!world.task_apps[0] || clock_now_ms() >= world.task_ends)
 		return;
-	task = append(page, RESOURCE_TASK, "task");
+	task = append(page, RESOURCE_TASK, task_id());
 	task->service_id = xstrdup("job");
 	task->node = xstrdup("two");
 	task->state = xstrdup("running");
@@ -120,7 +131,7 @@ static int remove_one(void *data, const struct resource *resource, uint64_t cook
 	if (resource->kind == RESOURCE_SERVICE && !strcmp(resource->id, "job")) {
 		world.job_apps[0] = '\0';
 		if (world.task_ends == INT64_MAX)
-			world.task_ends = clock_now_ms() + 100;
+			world.task_ends = clock_now_ms() + world.task_lasts_ms;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(world.objects); i++) {
 		struct object *object = &world.objects[i];
@@ -186,8 +197,8 @@ static int read_report(void *data, const char *task, uint64_t cookie, struct err
 
 	(void)data;
 	(void)err;
-	CHECK_TEXT(task, "task");
-	if (world.refusal) {
+	CHECK_TEXT(task, task_id());
+	if (world.refusal && world.started >= world.refuses_from) {
 		page->outcome = ENGINE_REFUSED;
 		(void)error_set(&page->error, ERROR_ENGINE, "%s", world.refusal);
 		return 0;
@@ -274,12 +285,11 @@ static void keep_result(void *data, const struct app_result *result)
 	app_result_copy(result, &last);
 }
 
-/* Reaps "shop" as a sweep does. */
-static void reap(void)
+/* Reaps "shop". */
+static void reap_for(struct reap_target target)
 {
 	struct record record = { .known = true, .app = "shop" };
 	struct app_hash hash = app_hash_of("shop");
-	struct reap_target target = { .app = "shop" };
 	struct sweep_result result = { 0 };
 	struct settings settings;
 	struct sweep_options options = small_engine_options(NULL, &settings);
@@ -295,6 +305,13 @@ static void reap(void)
 	world.done_at = clock_now_ms();
 	CHECK_NUMBER(world.count, 0);
 	settings_release(&settings);
+	app_lock_release(&target.lock);
+}
+
+/* As a sweep does. */
+static void reap(void)
+{
+	reap_for((struct reap_target){ .app = "shop" });
 }
 
 static bool lockfile_is_there(void)
@@ -332,7 +349,7 @@ static void check_left(const char *why)
 
 static void begin(const struct object *objects, size_t count)
 {
-	world = (struct world){ .node_state = "ready" };
+	world = (struct world){ .node_state = "ready", .task_lasts_ms = 100 };
 	memcpy(world.objects, objects, count * sizeof(*objects));
 }
 #define BEGIN(...)                                                                                 \
@@ -414,6 +431,53 @@ static void test_refusal(void)
 	CHECK_TEXT(world.objects[0].name, "shop_data");
 }
 
+/* What was reported, and whose removal was not: nothing says that it is gone. */
+static void begin_silence(void)
+{
+	BEGIN(VOLUME("shop", "two"));
+	world.volumes_stay = true;
+	world.refusal = "no log";
+	world.refuses_from = 2;
+	world.task_lasts_ms = 900;
+}
+
+static void check_not_called_gone(void)
+{
+	for (size_t i = 0; i < last.action_count; i++)
+		CU_ASSERT_TRUE(last.actions[i].outcome == ACTION_FAILED ||
+			       last.actions[i].outcome == ACTION_KEPT);
+	CU_ASSERT_TRUE(last.action_count > 0);
+}
+
+static void test_silent_after_order(void)
+{
+	begin_silence();
+	reap();
+	check_left("unable to clean node two: no log");
+	check_not_called_gone();
+}
+
+/* None of its tasks was seen on the node. */
+static void test_silent_in_teardown(void)
+{
+	begin_silence();
+	reap_for((struct reap_target){ .app = "shop", .no_fence = true });
+	check_left("unable to clean node two: no log");
+	check_not_called_gone();
+}
+
+/* The order is the run's own, and could meet what the run makes. */
+static void test_silent_before_run(void)
+{
+	begin_silence();
+	reap_for((struct reap_target){ .app = "shop", .no_fence = true, .for_run = true });
+	CHECK_NUMBER(last.outcome, APP_REAPED);
+	CHECK_NUMBER(world.started, 2);
+	CU_ASSERT_TRUE(world.done_at >= world.task_ends);
+	check_not_called_gone();
+	CHECK_NUMBER(lockfile_is_there(), true);
+}
+
 static void test_stays(void)
 {
 	BEGIN(VOLUME("shop", "two"), VOLUME("shop", NULL));
@@ -481,6 +545,9 @@ static const struct test tests[] = {
 	{ "whether the job was started is not known", test_unanswered },
 	{ "the job's task fails", test_refusal },
 	{ "a volume there can't be removed", test_stays },
+	{ "silent after an order: left, not called gone", test_silent_after_order },
+	{ "silent after an order of a teardown, likewise", test_silent_in_teardown },
+	{ "silent after an order of a run's start: waited for", test_silent_before_run },
 	{ "a dead janitor's job is removed, and its task waited for", test_stale_job },
 	{ "another app's job is left alone", test_others_job },
 	{ "a live app's objects there stay", test_live_neighbour },
