@@ -53,8 +53,8 @@ endif
 LINKED	 := inih libmd
 ARCHIVES := -l:libinih.a -l:libmd.a
 ARCHIVES_FIT = echo 'int main(void) { return 0; }' | $(CC) -fPIE $(HARDENING_LD) $(LDFLAGS) \
-	       -Wl,-u,ini_parse_stream,-u,SHA256Update -x c -o $(O)/.archives - $(ARCHIVES)
-STATIC	 ?= $(shell $(ARCHIVES_FIT) 2>$(O)/.archives.log && echo yes || echo no)
+	       -Wl,-u,ini_parse_stream,-u,SHA256Update -x c -o /dev/null - $(ARCHIVES)
+STATIC	 ?= $(shell $(ARCHIVES_FIT) 2>/dev/null && echo yes || echo no)
 LOADED	 := libcap-ng libcurl jansson
 TESTED	 := cunit
 

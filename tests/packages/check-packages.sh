@@ -13,7 +13,7 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 TOP=$(cd "$HERE/../.." && pwd)
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/ci-janitor-packages.XXXXXX")
 trap 'rm -rf "$WORK"' EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT TERM PIPE
 passed=0 failed=0
 
 # The packages have makes of their own, which get nothing from one around this.
@@ -91,6 +91,8 @@ unpack() { # FOLDER
 program() {
 	unpack first
 	unpack second/and/longer
+	same "what make -n complains of" "$(make -n -C first install 2>&1 >/dev/null)" ""
+	[ ! -e first/build ] || fail "make -n makes something"
 	make -s "$JOBS" -C first
 	make -s "$JOBS" -C second/and/longer O=out/of/the/way
 	cmp first/build/ci-janitor second/and/longer/out/of/the/way/ci-janitor
