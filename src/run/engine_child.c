@@ -10,13 +10,16 @@
 int engine_child_start(struct run *run, const char *mode, struct error *err)
 {
 	const struct run_options *options = run->options;
+	/* What another has by the time of the teardown is his. */
+	bool fresh = run->phase == RUN_PHASE_FRESH_START;
 	const struct run_engine_work work = {
 		.mode = mode,
 		.lock_fd = run->lock.fd,
 		.created = run->created,
 		.record = &run->record,
-		.wait_limit = options->if_held == IF_HELD_WAIT ? run->waiting.run_limit : 0,
-		.janitor_limit = clock_deadline(options->janitor_wait_ms),
+		.wait_limit =
+			fresh && options->if_held == IF_HELD_WAIT ? run->waiting.run_limit : 0,
+		.janitor_limit = fresh ? clock_deadline(options->janitor_wait_ms) : 0,
 	};
 	struct child_setup setup = CHILD_SETUP_INIT;
 	bool exec_failed;

@@ -38,6 +38,15 @@ lock	: CREATOR_IS_FIRST JANITORS=1 ONLY_CLEAN_START : clean_start	: born by O_EX
 lock	: NO_LINK_COUNT REPEATING_NUMBERS ONLY_UNLINK : only_the_own_file_unlinked : no link count, numbers repeat
 lock	: EXTERNAL_UNLINK JANITORS=1 NO_DELETED_CHECK ONLY_TWO_HOLDERS : never_two_holders : deleted lockfiles not looked for
 lock	: EXTERNAL_UNLINK JANITORS=1 DELETED_CHECK_OF_CREATOR ONLY_REMOVAL : no_removal_under_a_holder : looked for by creators only
+lease	:					: holds		: as implemented, two hosts, one dies
+lease	: NO_MARGIN ONLY_ONE			: one_at_a_time	: killed when the term is over: clocks that don'\''t run alike
+lease	: WALL_CLOCKS ONLY_ONE			: one_at_a_time	: a time of expiry, by wall clocks
+lease	: TAKE_AT_ONCE ONLY_ONE			: one_at_a_time	: taken without having watched
+lease	: WORK_BEFORE_TAKEOVER ONLY_ONE		: one_at_a_time	: reaped before it was taken over
+lease	: BLIND_UPDATE ONLY_ONE			: one_at_a_time	: an update that names no version
+lease	: AGE_FROM_ANSWER ONLY_ONE		: one_at_a_time	: counted from the answer to a renewal, not from its sending
+lease	: REMOVE_WITHOUT_RELEASE ONLY_REMOVED	: only_released_removed : removed by id without having been released
+lease	: PAUSED ONLY_ONE			: one_at_a_time	: not defended: a machine that is paused and goes on
 engine	: KINDS=1 DEATHS=1			: holds		: as implemented, services
 engine	: KINDS=2 DEATHS=1			: holds		: as implemented, volumes
 engine	: KINDS=2 DEATHS=2 LOST_ANSWERS=0	: holds		: as implemented, volumes, two killed
