@@ -41,9 +41,10 @@ int cgroup_kill(const char *path, const char *run_id, struct error *err);
  * as somebody. */
 bool cgroup_is_empty(int fd);
 
-/* Removes the empty group, and ci-janitor/ above it when that is empty. -1 with *err: it is still
- * there, and another try may help. An empty group costs little: where no hierarchy is mounted,
- * where it may not be removed, or where the path isn't ours, it stays, and that is no error. */
+/* Removes the empty group; ci-janitor/ above it stays, since the next run would have to make it
+ * again. -1 with *err: the group is still there, and another try may help. An empty group costs
+ * little: where no hierarchy is mounted, where it may not be removed, or where the path isn't
+ * ours, it stays, and that is no error. */
 int cgroup_remove(const char *path, const char *run_id, struct error *err);
 
 /* The same for the group that cgroup_make has opened, at less cost; closes fd. */

@@ -43,20 +43,18 @@ static char *parent_of(const char *path)
 	return xstrndup(path, (size_t)(strrchr(path, '/') - path));
 }
 
-/* Another run's end may remove the parent between our two calls. */
 static int make_group(int mount_fd, const char *path)
 {
-	CLEANUP_FREE char *parent = parent_of(path);
-	int result = -1;
+	CLEANUP_FREE char *parent = NULL;
 
-	for (int attempt = 0; attempt < 100; attempt++) {
-		result = mkdirat(mount_fd, path + 1, 0755);
-		if (!result || errno != ENOENT)
-			break;
-		if (mkdirat(mount_fd, parent + 1, 0755) && errno != EEXIST)
-			return -1;
-	}
-	return result;
+	if (!mkdirat(mount_fd, path + 1, 0755))
+		return 0;
+	if (errno != ENOENT)
+		return -1;
+	parent = parent_of(path);
+	if (mkdirat(mount_fd, parent + 1, 0755) && errno != EEXIST)
+		return -1;
+	return mkdirat(mount_fd, path + 1, 0755);
 }
 
 static void remove_group(int parent_fd, const char *name, int fd, void *data)
@@ -69,14 +67,8 @@ static void remove_group(int parent_fd, const char *name, int fd, void *data)
 /* A run may have made groups of its own below. -1 with errno: its group is still there. */
 static int remove_run(int mount_fd, const char *path)
 {
-	CLEANUP_FREE char *parent = parent_of(path);
-	int errnum;
-
 	cgroup_walk(mount_fd, path + 1, remove_group, NULL);
-	errnum = unlinkat(mount_fd, path + 1, AT_REMOVEDIR) && errno != ENOENT ? errno : 0;
-	(void)unlinkat(mount_fd, parent + 1, AT_REMOVEDIR);
-	errno = errnum;
-	return errnum ? -1 : 0;
+	return unlinkat(mount_fd, path + 1, AT_REMOVEDIR) && errno != ENOENT ? -1 : 0;
 }
 
 /* Below a threaded group a new one is born "domain invalid" and takes no process. */
@@ -275,14 +267,10 @@ bool cgroup_is_empty(int fd)
 int cgroup_remove_open(int fd, const char *path, const char *run_id, struct error *err)
 {
 	CLEANUP_CLOSE int parent_fd = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	CLEANUP_CLOSE int above_fd = -1;
 
 	(void)close(fd);
 	/* Groups that the run has made below: the long way. */
 	if (parent_fd < 0 || unlinkat(parent_fd, run_id, AT_REMOVEDIR))
 		return cgroup_remove(path, run_id, err);
-	above_fd = openat(parent_fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (above_fd >= 0)
-		(void)unlinkat(above_fd, OUR_GROUP, AT_REMOVEDIR);
 	return 0;
 }
