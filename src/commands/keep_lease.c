@@ -22,6 +22,7 @@
 /* The supervisor's end comes as a SIGTERM, and shows by the closed end of the pipe in any case. */
 #define LOOK_MS 1000
 #define FENCE_STEP_MS 5
+#define TRIES 6
 
 static const char *run_id, *holder, *stack, *cgroup;
 
@@ -32,6 +33,14 @@ const struct option_spec keep_lease_options_table[] = {
 	{ "cgroup", 0, OPTION_TEXT, &cgroup, "PATH", "the run's cgroup", 0, 0, NULL },
 	OPTIONS_END,
 };
+
+/* A request that hangs, as in a swarm that chooses a leader, must not keep us from trying again
+ * while there is time. */
+static void limit(int64_t *timeout_ms, int64_t term_ms)
+{
+	if (*timeout_ms > term_ms / TRIES)
+		*timeout_ms = term_ms / TRIES;
+}
 
 static bool has_reader(void)
 {
@@ -137,6 +146,8 @@ int command_keep_lease(struct context *context, char **operands)
 	lock_dir_close(&dir);
 	(void)snprintf(self.app, sizeof(self.app), "%s", operands[0]);
 	(void)snprintf(self.stack, sizeof(self.stack), "%s", stack ? stack : "");
+	limit(&context->settings.read_timeout_ms, self.term_ms);
+	limit(&context->settings.write_timeout_ms, self.term_ms);
 	lease_client_init(&client, &hash, &self, LEASE_HELD, false);
 	client.must_exist = true;
 	result = connection.wake_fd < 0 ? -1
