@@ -48,9 +48,11 @@ struct lease_client {
 	bool asked;	 /* a request is under way */
 	bool look_only;	 /* nothing is written */
 	bool must_exist; /* it is taken over, or nothing is done */
+	bool renew_only; /* none is taken over, not even a dead one's */
 	bool releasing;
 	bool release_sent;  /* the write under way says so */
 	bool taken_over;    /* from a dead holder, whose requests may still be carried out */
+	bool inherited;	    /* ... whose app it says is to be reaped: it must go on saying so */
 	const char *from;   /* a lease of this host may be taken even from a live one; NULL: none */
 	int64_t not_before; /* CLOCK_BOOTTIME, milliseconds, as all times here */
 	int64_t backoff_ms;

@@ -13,8 +13,10 @@
 #include "model/lease.h"
 
 /* The version that was seen, and since when (CLOCK_BOOTTIME, milliseconds): the moment at which
- * the first answer with it was there, not that of the question. */
+ * the first answer with it was there, not that of the question. Another swarm counts its versions
+ * anew, so they are told apart by the object's id. */
 struct lease_sighting {
+	char id[LEASE_ID_SIZE];
 	uint64_t version; /* 0: none was */
 	int64_t since;
 };

@@ -25,8 +25,11 @@
 #define TRIES 6
 
 static const char *run_id, *holder, *stack, *cgroup;
+static int64_t run_term_ms;
 
 const struct option_spec keep_lease_options_table[] = {
+	{ "lease-term", 0, OPTION_NUMBER, &run_term_ms, "MS", "the term by which the run goes",
+	  LEASE_TERM_MIN_MS, LEASE_TERM_MAX_MS, NULL },
 	{ "run-id", 0, OPTION_TEXT, &run_id, "ID", "the run", 0, 0, NULL },
 	{ "holder", 0, OPTION_TEXT, &holder, "ID", "who runs it", 0, 0, NULL },
 	{ "stack", 0, OPTION_APP, &stack, "NAME", "the app's stack", 0, 0, NULL },
@@ -136,10 +139,12 @@ int command_keep_lease(struct context *context, char **operands)
 	struct lock_dir dir;
 	int result;
 
-	if (!run_id || !*run_id || !holder) {
-		(void)error_set(&err, ERROR_USAGE, "keep-lease: --run-id and --holder are missing");
+	if (!run_id || !*run_id || !holder || !run_term_ms) {
+		(void)error_set(&err, ERROR_USAGE,
+				"keep-lease: --run-id, --holder and --lease-term are missing");
 		return command_fail(&err);
 	}
+	context->settings.cluster_term_ms = run_term_ms;
 	if (lock_dir_open(&dir, context->settings.lock_dir, &context->trust, &err) < 0)
 		return command_fail(&err);
 	lease_self(context, &dir, run_id, holder, &self);
@@ -149,7 +154,7 @@ int command_keep_lease(struct context *context, char **operands)
 	limit(&context->settings.read_timeout_ms, self.term_ms);
 	limit(&context->settings.write_timeout_ms, self.term_ms);
 	lease_client_init(&client, &hash, &self, LEASE_HELD, false);
-	client.must_exist = true;
+	client.must_exist = client.renew_only = true;
 	result = connection.wake_fd < 0 ? -1
 					: engine_connect(&connection, self.term_ms, &port, &err);
 	if (result == 0)

@@ -11,6 +11,7 @@
 #include "base/terminal.h"
 #include "commands_internal.h"
 #include "model/event.h"
+#include "model/lease.h"
 
 #define BUSY_EVERY_MS 60000
 
@@ -23,7 +24,7 @@ static struct {
 	int mode;
 	bool created, no_fresh;
 	const char *stack, *run_id, *holder;
-	int64_t wait_limit, janitor_limit;
+	int64_t lease_term, wait_limit, janitor_limit;
 } given = { .fd = -1, .mode = -1 };
 
 const struct option_spec reap_held_options_table[] = {
@@ -37,6 +38,9 @@ const struct option_spec reap_held_options_table[] = {
 	{ "no-fresh", 0, OPTION_FLAG, &given.no_fresh, NULL, "the run had no fresh start", 0, 0,
 	  NULL },
 	{ "stack", 0, OPTION_APP, &given.stack, "NAME", "the app's stack", 0, 0, NULL },
+	{ "lease-term", 0, OPTION_NUMBER, &given.lease_term, "MS",
+	  "the term of the run's lease; without, it has none", LEASE_TERM_MIN_MS, LEASE_TERM_MAX_MS,
+	  NULL },
 	{ "run-id", 0, OPTION_TEXT, &given.run_id, "ID", "the run, for its lease", 0, 0, NULL },
 	{ "holder", 0, OPTION_TEXT, &given.holder, "ID", "who runs it", 0, 0, NULL },
 	{ "wait-limit", 0, OPTION_NUMBER, &given.wait_limit, "MS",
@@ -225,6 +229,8 @@ int command_reap_held(struct context *context, char **operands)
 		(void)error_set(&err, ERROR_USAGE, "reap-held: --fd and --mode are missing");
 		return command_fail(&err);
 	}
+	context->settings.cluster = given.lease_term > 0;
+	context->settings.cluster_term_ms = given.lease_term;
 	if (command_check_app(context, operands[0], &err) < 0 ||
 	    lock_dir_open(&dir, context->settings.lock_dir, &context->trust, &err) < 0)
 		return command_fail(&err);

@@ -83,6 +83,8 @@ static void add_number(struct own_command *own, const char *option, char text[24
 
 static void add_lease(struct own_command *own, const struct run_engine_work *work)
 {
+	/* The configuration may be another by now, and the run goes by this one. */
+	add_number(own, "--lease-term", own->lease_term, own->context->settings.cluster_term_ms);
 	own_command_add_option(own, "--run-id", work->record->run_id);
 	own_command_add_option(own, "--holder", work->record->holder);
 	if (work->lock_fd < 0) {

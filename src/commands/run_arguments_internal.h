@@ -49,7 +49,7 @@ struct own_command {
 	const char *app;
 	const char *stack;
 	const struct engine_identity *engine; /* what the record says */
-	char fd[24], wait_limit[24], janitor_limit[24];
+	char fd[24], lease_term[24], wait_limit[24], janitor_limit[24];
 	size_t count;
 	char *argv[OWN_ARGUMENTS_MAX];
 };

@@ -92,13 +92,22 @@ static enum lease_state read_state(const char *word)
 	return LEASE_UNREADABLE;
 }
 
+/* As the engine makes them; it is written into a line of a file. */
+static bool is_id(const char *id)
+{
+	size_t length = id ? strlen(id) : 0;
+
+	return length && length < LEASE_ID_SIZE &&
+	       strspn(id, "0123456789abcdefghijklmnopqrstuvwxyz") == length;
+}
+
 bool lease_read(const struct resource *config, struct lease *ret)
 {
 	const char *state = resource_label(config, LEASE_LABEL);
 	struct lease lease = { .state = LEASE_UNREADABLE, .version = config->version };
 
 	if (config->kind != RESOURCE_CONFIG || !read_hash(config->name, &lease.hash) ||
-	    !config->id || strlen(config->id) >= sizeof(lease.id))
+	    !is_id(config->id))
 		return false;
 	memcpy(lease.id, config->id, strlen(config->id) + 1);
 	if (!config->malformed && config->version && state &&

@@ -99,6 +99,10 @@ bool job_forgets(const struct reaper *reaper, const struct job *job, const struc
 	bool nothing = target->created && !anything_was_done(job);
 	bool not_begun = target->orphan && target->record.phase == RUN_PHASE_ORPHAN;
 
+	/* The lease that was taken over may be all that says so: to all hosts. */
+	if (err && job->lease.inherited && target->lease_use == LEASE_USE_REAP &&
+	    !reaper->options->dry_run)
+		return false;
 	if (target->lease_use != LEASE_USE_REAP)
 		return target->lease_use == LEASE_USE_RELEASE;
 	if (target->for_run)

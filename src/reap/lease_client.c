@@ -120,11 +120,28 @@ static void found_none(struct lease_client *client)
 		go_on(client, LEASE_STEP_CREATE);
 }
 
+static bool may_take(const struct lease_client *client, enum lease_verdict verdict)
+{
+	if (client->renew_only)
+		return false;
+	return verdict == LEASE_DEAD || (client->from && client->found.state != LEASE_UNREADABLE &&
+					 !strcmp(client->from, client->found.by.host));
+}
+
+/* An app that is dead by its lease doesn't become a mere candidate by a look for orphans. */
+static void take_over(struct lease_client *client)
+{
+	client->taken_over = true;
+	client->inherited |= client->found.state != LEASE_ORPHAN;
+	if (client->inherited && client->wanted.state == LEASE_ORPHAN)
+		client->wanted.state = LEASE_REAPING;
+	client->status = LEASE_STATUS_PENDING;
+	go_on(client, LEASE_STEP_WRITE);
+}
+
 static void found_others(struct lease_client *client, enum lease_verdict verdict)
 {
-	bool may =
-		verdict == LEASE_DEAD || (client->from && client->found.state != LEASE_UNREADABLE &&
-					  !strcmp(client->from, client->found.by.host));
+	bool may = may_take(client, verdict);
 
 	/* Whose it is now is not ours to release. */
 	if (client->releasing) {
@@ -134,9 +151,7 @@ static void found_others(struct lease_client *client, enum lease_verdict verdict
 	} else if (client->look_only) {
 		end(client, may ? LEASE_STATUS_CLEAR : LEASE_STATUS_BUSY);
 	} else if (may) {
-		client->taken_over = true;
-		client->status = LEASE_STATUS_PENDING;
-		go_on(client, LEASE_STEP_WRITE);
+		take_over(client);
 	} else {
 		client->status = LEASE_STATUS_BUSY;
 		retry(client, LEASE_STEP_LOOK);

@@ -5,11 +5,18 @@
 
 #include "base/parse.h"
 
+static bool is_seen(const struct lease_sighting *sighting, const struct lease *lease)
+{
+	return sighting->version && sighting->version == lease->version &&
+	       !strcmp(sighting->id, lease->id);
+}
+
 void lease_sighting_note(struct lease_sighting *sighting, const struct lease *lease, int64_t now)
 {
-	if (sighting->version == lease->version && sighting->version)
+	if (is_seen(sighting, lease))
 		return;
 	*sighting = (struct lease_sighting){ .version = lease->version, .since = now };
+	memcpy(sighting->id, lease->id, sizeof(sighting->id));
 }
 
 static bool is_same(const char *a, const char *b)
@@ -25,7 +32,7 @@ static bool is_our_machine(const struct lease_holder *by, const struct lease_hol
 
 static bool was_watched(const struct lease *lease, const struct lease_sighting *seen, int64_t now)
 {
-	return seen->version == lease->version && now - seen->since >= lease->by.term_ms;
+	return is_seen(seen, lease) && now - seen->since >= lease->by.term_ms;
 }
 
 enum lease_verdict lease_judge(const struct lease *lease, const struct lease_holder *self,

@@ -18,7 +18,8 @@
 #define WAIT_MS 50
 #define REMOVAL_LIMIT_MS 5000
 
-/* Waits for so many answers to COOKIE_NOBODY; *ret_list gets what the last one lists. */
+/* Waits for so many answers to COOKIE_NOBODY; *ret_list gets what the last one lists. Without an
+ * answer there is no list, not an empty one. */
 static int wait_for(struct reaper *reaper, size_t count, int64_t deadline,
 		    struct resource_list *ret_list, struct error *err)
 {
@@ -28,11 +29,11 @@ static int wait_for(struct reaper *reaper, size_t count, int64_t deadline,
 
 		if (got < 0)
 			return -1;
-		if (sweep_is_told(reaper) || clock_now_ms() >= deadline)
-			count = 0;
-		if (!got)
+		if (!got && !sweep_is_told(reaper) && clock_now_ms() < deadline)
 			continue;
-		count -= count > 0 && answer.cookie >> 32 == COOKIE_NOBODY;
+		if (!got)
+			return error_set(err, ERROR_TIMEOUT, "there was no time for an answer");
+		count -= answer.cookie >> 32 == COOKIE_NOBODY;
 		if (ret_list && answer.outcome == ENGINE_DONE)
 			resource_list_move(ret_list, &answer.list);
 		else if (ret_list)
@@ -131,6 +132,7 @@ static bool take(struct reaper *reaper, const struct lease *lease, struct reap_t
 
 static void remove_released(struct reaper *reaper, const struct lease_search *search)
 {
+	struct error err = { .kind = ERROR_NONE };
 	size_t sent = 0;
 
 	for (size_t i = 0; i < search->count; i++) {
@@ -143,7 +145,7 @@ static void remove_released(struct reaper *reaper, const struct lease_search *se
 					    (uint64_t)COOKIE_NOBODY << 32, NULL) == 0;
 		resource_release(&config);
 	}
-	(void)wait_for(reaper, sent, clock_deadline(REMOVAL_LIMIT_MS), NULL, NULL);
+	(void)wait_for(reaper, sent, clock_deadline(REMOVAL_LIMIT_MS), NULL, &err);
 }
 
 void lease_search_reap(struct reaper *reaper, const struct lease_search *search, size_t size)

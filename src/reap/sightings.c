@@ -47,18 +47,21 @@ static char *read_file(const struct lock_dir *dir)
 
 static bool read_line(char *line, struct sighted *ret)
 {
-	char *version, *since, *rest = line;
+	char *version, *since, *id, *rest = line;
 	const char *hash = strsep(&rest, " ");
 	int64_t number;
 
 	version = strsep(&rest, " ");
 	since = strsep(&rest, " ");
-	if (!since || rest || strlen(hash) != APP_HASH_LENGTH ||
+	id = strsep(&rest, " ");
+	if (!id || rest || strlen(id) >= sizeof(ret->sighting.id) ||
+	    strlen(hash) != APP_HASH_LENGTH ||
 	    strspn(hash, "0123456789abcdef") != APP_HASH_LENGTH ||
 	    parse_number(version, 1, INT64_MAX, &number, NULL) < 0 ||
 	    parse_number(since, 0, INT64_MAX, &ret->sighting.since, NULL) < 0)
 		return false;
 	memcpy(ret->hash.hex, hash, APP_HASH_LENGTH + 1);
+	memcpy(ret->sighting.id, id, strlen(id) + 1);
 	ret->sighting.version = (uint64_t)number;
 	return true;
 }
@@ -146,8 +149,9 @@ int sightings_write(const struct lock_dir *dir, const struct sightings *sighting
 		const struct sighted *item = &sightings->items[i];
 
 		if (item->seen_now)
-			text_appendf(&text, "%s %" PRIu64 " %" PRId64 "\n", item->hash.hex,
-				     item->sighting.version, item->sighting.since);
+			text_appendf(&text, "%s %" PRIu64 " %" PRId64 " %s\n", item->hash.hex,
+				     item->sighting.version, item->sighting.since,
+				     item->sighting.id);
 	}
 	if (replace_file(dir, &text) < 0)
 		return error_set_errno(err, ERROR_LOCK, errno,

@@ -167,6 +167,8 @@ bool lease_event(struct run *run, enum run_event *ret)
 		start_keeper(run);
 	if (!run->lease.watched)
 		return false;
+	/* After a stop by the terminal there may be news that is younger than the timer. */
+	lease_hear(run);
 	if (read(run->lease.timer_fd, &times, sizeof(times)) == (ssize_t)sizeof(times) &&
 	    !run->lease.late && clock_boot_ms() >= stop_at(run)) {
 		run->lease.late = true;

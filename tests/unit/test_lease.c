@@ -115,6 +115,23 @@ static void test_no_lease(void)
 	}
 }
 
+/* An id goes into a line of a file. */
+static void test_ids(void)
+{
+	static const char *const ids[] = { "", "a b", "a\nb", "A" };
+	struct lease_holder by = holder("a", "boot", "run");
+
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		struct resource config = config_of(&by, LEASE_HELD);
+		struct lease lease;
+
+		free(config.id);
+		config.id = xstrdup(ids[i]);
+		CU_ASSERT_FALSE(lease_read(&config, &lease));
+		resource_release(&config);
+	}
+}
+
 /* Any bytes in a holder's name come through as ASCII. */
 static void test_plain(void)
 {
@@ -207,6 +224,23 @@ static void test_nameless(void)
 		     LEASE_ALIVE);
 }
 
+/* Versions are a swarm's own: the same number in another one was not watched. */
+static void test_another_swarm(void)
+{
+	struct lease_holder self = holder("me", "b1", "mine");
+	struct lease_sighting seen = { "theirs", .version = 7, .since = 0 };
+	struct lease lease = {
+		.id = "ours", .version = 7, .state = LEASE_HELD, .by = holder("you", "b9", "r")
+	};
+	char reason[128];
+
+	CHECK_NUMBER(lease_judge(&lease, &self, &seen, 9000, true, reason, sizeof(reason)),
+		     LEASE_ALIVE);
+	strcpy(seen.id, "ours");
+	CHECK_NUMBER(lease_judge(&lease, &self, &seen, 9000, true, reason, sizeof(reason)),
+		     LEASE_DEAD);
+}
+
 /* A sighting begins with the version, and ends with it. */
 static void test_sighting(void)
 {
@@ -220,6 +254,10 @@ static void test_sighting(void)
 	lease_sighting_note(&seen, &lease, 300);
 	CHECK_NUMBER(seen.since, 300);
 	CHECK_NUMBER(seen.version, 4);
+	/* A new swarm counts from one again. */
+	strcpy(lease.id, "another");
+	lease_sighting_note(&seen, &lease, 400);
+	CHECK_NUMBER(seen.since, 400);
 }
 
 /* The holder has ended before anybody may follow, whatever the term. */
@@ -236,9 +274,11 @@ static const struct test tests[] = {
 	{ "what is written is read", test_round_trip },
 	{ "what can't be read is kept", test_unreadable },
 	{ "other configs", test_no_lease },
+	{ "ids that no engine makes", test_ids },
 	{ "hostile holders", test_plain },
 	{ "who may take it: a table", test_judge },
 	{ "machines without an id", test_nameless },
+	{ "another swarm's version", test_another_swarm },
 	{ "a sighting lasts as long as the version", test_sighting },
 	{ "stopped, killed, taken: in this order", test_times },
 	{ NULL, NULL },

@@ -276,7 +276,7 @@ static void test_one_takeover(void)
 	step(&first, &store); /* name is taken */
 	step(&second, &store);
 	first.seen = second.seen =
-		(struct lease_sighting){ .version = 1, .since = clock_boot_ms() - 5000 };
+		(struct lease_sighting){ "id0", .version = 1, .since = clock_boot_ms() - 5000 };
 	step(&first, &store); /* looked: dead */
 	step(&second, &store);
 	CHECK_NUMBER(second.step, LEASE_STEP_WRITE);
@@ -356,6 +356,46 @@ static void test_must_exist(void)
 	CHECK_NUMBER(store.creates, 0);
 }
 
+/* What renews a run's lease takes none over, although this host's locks say that it may. */
+static void test_renew_only(void)
+{
+	struct store store = { 0 };
+	struct lease_client old, next;
+
+	client_of(&next, "a", "next");
+	steps(&next, &store, LEASE_STATUS_HELD);
+	client_of(&old, "a", "old");
+	old.step = LEASE_STEP_LOOK;
+	old.must_exist = old.renew_only = true;
+	steps(&old, &store, LEASE_STATUS_BUSY);
+	CHECK_TEXT(owner(&store), "next");
+	CHECK_NUMBER(store.version, 1);
+	resource_release(&store.config);
+}
+
+/* Who looks for an orphan and finds a dead run's lease does not make it one that says less. */
+static void test_inherited(void)
+{
+	static const enum lease_state states[] = { LEASE_HELD, LEASE_REAPING, LEASE_ORPHAN };
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		struct store store = { 0 };
+		struct lease_client dead, look;
+		struct lease lease;
+
+		client_of(&dead, "a", "dead");
+		dead.wanted.state = states[i];
+		steps(&dead, &store, LEASE_STATUS_HELD);
+		client_of(&look, "a", "look");
+		look.wanted.state = LEASE_ORPHAN;
+		steps(&look, &store, LEASE_STATUS_HELD);
+		CU_ASSERT_TRUE(lease_read(&store.config, &lease));
+		CHECK_NUMBER(lease.state, states[i] == LEASE_ORPHAN ? LEASE_ORPHAN : LEASE_REAPING);
+		CU_ASSERT_EQUAL(look.inherited, states[i] != LEASE_ORPHAN);
+		resource_release(&store.config);
+	}
+}
+
 static void test_look_only(void)
 {
 	struct store store = { 0 };
@@ -402,6 +442,8 @@ static const struct test tests[] = {
 	{ "a late removal", test_late_removal },
 	{ "a release during a renewal", test_release_during_renewal },
 	{ "that lease or none", test_must_exist },
+	{ "that run's or none", test_renew_only },
+	{ "what it says is inherited", test_inherited },
 	{ "a look", test_look_only },
 	{ "force", test_force },
 	{ NULL, NULL },

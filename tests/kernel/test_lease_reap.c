@@ -1,0 +1,177 @@
+/* A dead host's lease may be all that tells of its app: it stays until the app is gone. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "harness/harness.h"
+#include "kernel/small_engine.h"
+
+struct swarm {
+	struct small_engine engine; /* first: the engine's own functions take it for theirs */
+	struct resource lease;	    /* id NULL: none */
+	bool hides_volumes;	    /* their listing fails */
+};
+
+static struct lock_dir dir;
+static int (*connect_engine)(void *data, int64_t timeout_ms, struct engine_port *ret,
+			     struct error *err);
+static struct engine_port engine_port;
+
+static int set_up(void)
+{
+	return small_engine_dir(&dir);
+}
+
+static int tear_down(void)
+{
+	lock_dir_close(&dir);
+	return 0;
+}
+
+static struct engine_answer *answer(struct swarm *swarm, uint64_t cookie,
+				    enum engine_outcome outcome)
+{
+	struct engine_answer *next = &swarm->engine.answers[swarm->engine.count++];
+
+	*next = (struct engine_answer){ .cookie = cookie, .outcome = outcome };
+	if (outcome != ENGINE_DONE)
+		(void)error_set(&next->error, ERROR_ENGINE, "no");
+	return next;
+}
+
+static int list(void *data, enum resource_kind kind, const struct list_filter *filter,
+		uint64_t cookie, struct error *err)
+{
+	struct swarm *swarm = data;
+	bool leases = kind == RESOURCE_CONFIG && filter &&
+		      (filter->name_count ? !strncmp(filter->names[0], "ci-janitor-lease-", 17)
+					  : !strcmp(filter->key, LEASE_LABEL));
+
+	if (kind == RESOURCE_VOLUME && swarm->hides_volumes) {
+		(void)answer(swarm, cookie, ENGINE_NOT_NOW);
+		return 0;
+	}
+	if (!leases)
+		return engine_port.list(data, kind, filter, cookie, err);
+	(void)answer(swarm, cookie, ENGINE_DONE);
+	if (swarm->lease.id)
+		resource_copy(&swarm->lease,
+			      resource_list_append(
+				      &swarm->engine.answers[swarm->engine.count - 1].list, kind));
+	return 0;
+}
+
+static void put(struct swarm *swarm, const struct resource *config)
+{
+	uint64_t version = swarm->lease.version;
+
+	resource_release(&swarm->lease);
+	resource_copy(config, &swarm->lease);
+	swarm->lease.version = version + 1;
+}
+
+static int update_config(void *data, const struct resource *config, uint64_t cookie,
+			 struct error *err)
+{
+	struct swarm *swarm = data;
+	bool fits = swarm->lease.id && swarm->lease.version == config->version;
+
+	(void)err;
+	if (fits)
+		put(swarm, config);
+	(void)answer(swarm, cookie, fits ? ENGINE_DONE : ENGINE_NOT_NOW);
+	return 0;
+}
+
+static int remove_one(void *data, const struct resource *resource, uint64_t cookie,
+		      struct error *err)
+{
+	struct swarm *swarm = data;
+
+	if (resource->kind == RESOURCE_CONFIG && swarm->lease.id &&
+	    !strcmp(swarm->lease.id, resource->id))
+		resource_release(&swarm->lease);
+	return engine_port.remove(data, resource, cookie, err);
+}
+
+static int connect_swarm(void *data, int64_t timeout_ms, struct engine_port *ret, struct error *err)
+{
+	if (connect_engine(data, timeout_ms, &engine_port, err) < 0)
+		return -1;
+	*ret = engine_port;
+	ret->list = list;
+	ret->update_config = update_config;
+	ret->remove = remove_one;
+	return 0;
+}
+
+static struct lease_holder host(const char *name, const char *boot, const char *run_id)
+{
+	struct lease_holder by = { .directory = "1:2", .term_ms = 5000 };
+
+	(void)snprintf(by.host, sizeof(by.host), "%s", name);
+	(void)snprintf(by.machine, sizeof(by.machine), "%s", name);
+	(void)snprintf(by.boot, sizeof(by.boot), "%s", boot);
+	(void)snprintf(by.run_id, sizeof(by.run_id), "%s", run_id);
+	return by;
+}
+
+/* shop's lease, which a run of this host had before it was booted anew. */
+static void leave_lease(struct swarm *swarm)
+{
+	struct lease lease = { .hash = app_hash_of("shop"),
+			       .id = "one",
+			       .version = 1,
+			       .state = LEASE_HELD,
+			       .by = host("a", "before", "dead") };
+
+	strcpy(lease.by.app, "shop");
+	lease_write(&lease, &swarm->lease);
+}
+
+static struct sweep_result sweep(struct swarm *swarm, const char *run_id, int64_t app_timeout_ms)
+{
+	struct lease_holder self = host("a", "now", run_id);
+	struct record record = { .known = true };
+	struct sweep_result result = { 0 };
+	struct settings settings;
+	struct sweep_options options = small_engine_options(&swarm->engine, &settings);
+
+	connect_engine = options.connect;
+	options.connect = connect_swarm;
+	options.app_timeout_ms = app_timeout_ms;
+	options.lease = &self;
+	options.lease_state = LEASE_REAPING;
+	options.orphan_record = &record;
+	CHECK_NUMBER(reap_sweep(&dir, &options, &result, NULL), 0);
+	settings_release(&settings);
+	return result;
+}
+
+static void test_nothing_listed(void)
+{
+	struct swarm swarm = {
+		.engine = { .objects = { { RESOURCE_VOLUME, "shop_data", "shop" } } },
+		.hides_volumes = true,
+	};
+	struct lease lease = { .state = LEASE_RELEASED };
+	struct sweep_result result;
+
+	leave_lease(&swarm);
+	result = sweep(&swarm, "first", 300);
+	CHECK_NUMBER(result.left, 1);
+	CU_ASSERT_TRUE(swarm.lease.id && lease_read(&swarm.lease, &lease));
+	CHECK_NUMBER(lease.state, LEASE_REAPING);
+	swarm.hides_volumes = false;
+	result = sweep(&swarm, "second", 60000);
+	CHECK_NUMBER(result.left, 0);
+	CHECK_NUMBER(result.reaped, 1);
+	CU_ASSERT_PTR_NULL(swarm.engine.objects[0].name);
+	CU_ASSERT_PTR_NULL(swarm.lease.id);
+}
+
+static const struct test tests[] = {
+	{ "nothing could be listed", test_nothing_listed },
+	{ NULL, NULL },
+};
+TEST_SUITE_WITH(lease_reap, tests, set_up, tear_down)
