@@ -5,7 +5,7 @@
 #	make check-newuser		RELEASES="bookworm trixie"; LAYERS="unit manual", or "all"
 #
 # The systems are made by debootstrap, once, in $CI_JANITOR_SYSTEMS (by default below ~/.cache), and only
-# read. For what is to be downloaded the machine boots in this one's network, then in a network of its own.
+# read; those of tests/packages beside them have no systemd. For what is to be downloaded the machine boots in this one's network, then in a network of its own.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -28,12 +28,13 @@ clean_up() {
 }
 
 need_root() { # RELEASE
-	[ ! -d "$FOLDER/$1" ] || return 0
+	local root=$FOLDER/$1-systemd
+	[ ! -d "$root" ] || return 0
 	mkdir -p "$FOLDER"
-	rm -rf "$FOLDER/$1.new"
-	debootstrap --variant=minbase --include=systemd-sysv,dbus "$1" "$FOLDER/$1.new" \
-		>"$FOLDER/$1.log" 2>&1 || die "debootstrap failed: $FOLDER/$1.log"
-	mv "$FOLDER/$1.new" "$FOLDER/$1"
+	rm -rf "$root.new"
+	debootstrap --variant=minbase --include=systemd-sysv,dbus "$1" "$root.new" >"$root.log" 2>&1 ||
+		die "debootstrap failed: $root.log"
+	mv "$root.new" "$root"
 }
 
 # What the user does, in a script that is made of words.sh and a story.
@@ -46,7 +47,7 @@ act() { # MACHINE STORY
 
 try() { # RELEASE
 	local machine=$WORK/$1
-	export MACHINE_ROOT=$FOLDER/$1
+	export MACHINE_ROOT=$FOLDER/$1-systemd
 	"$MACHINE" make "$machine" "$$"
 	mkdir -p "$machine/disk/srv" "$machine/disk/etc"
 	git clone -q --bare "$HERE/../.." "$machine/disk/srv/ci-janitor.git"
