@@ -100,9 +100,24 @@ void engine_take_line(struct engine *engine, struct connection *connection, cons
 			     "app-%d's, under command %d", connection->app, connection->pid);
 }
 
+static size_t describe(const struct object *object, char *buffer, size_t size)
+{
+	char kind = object->kind, id[64];
+
+	object_id(object, id, sizeof(id));
+	return (size_t)snprintf(
+		buffer, size,
+		"{\"%s\":\"%s\",\"Names\":[\"/%s\"],\"%s\":\"%s\",\"State\":\"running\","
+		"\"Driver\":\"%s\",\"%s\":%s%u%s,"
+		"\"Labels\":{\"ci-janitor.app\":\"app-%d\"}}",
+		kind == 'v' ? "Ignored" : "Id", id, id, kind == 'c' ? "Ignored" : "Name", id,
+		kind == 'v' ? "local" : "bridge", kind == 'v' ? "CreatedAt" : "Created",
+		kind == 'c' ? "" : "\"at-", object->number, kind == 'c' ? "" : "\"", object->app);
+}
+
 static void list(struct engine *engine, struct connection *connection, char kind)
 {
-	char body[16384] = "", whole[sizeof(body) + 32], id[64];
+	char body[16384] = "", whole[sizeof(body) + 32];
 	size_t length = 0;
 
 	engine_serve(engine, true);
@@ -111,17 +126,10 @@ static void list(struct engine *engine, struct connection *connection, char kind
 
 		if (object->kind != kind)
 			continue;
-		object_id(object, id, sizeof(id));
-		length += (size_t)snprintf(
-			body + length, sizeof(body) - length,
-			"%s{\"%s\":\"%s\",\"Names\":[\"/%s\"],\"%s\":\"%s\",\"State\":\"running\","
-			"\"Driver\":\"%s\",\"%s\":%s%u%s,"
-			"\"Labels\":{\"ci-janitor.app\":\"app-%d\"}}",
-			length ? "," : "", kind == 'v' ? "Ignored" : "Id", id, id,
-			kind == 'c' ? "Ignored" : "Name", id, kind == 'v' ? "local" : "bridge",
-			kind == 'v' ? "CreatedAt" : "Created", kind == 'c' ? "" : "\"at-",
-			object->number, kind == 'c' ? "" : "\"", object->app);
-		if (length >= sizeof(body))
+		if (length)
+			body[length++] = ',';
+		length += describe(object, body + length, sizeof(body) - length);
+		if (length >= sizeof(body) - 1)
 			engine_die("a listing is too long");
 	}
 	snprintf(whole, sizeof(whole), "%s%s%s", kind == 'v' ? "{\"Volumes\":[" : "[", body,
@@ -149,6 +157,21 @@ static struct object *find_object(struct engine *engine, char kind, const char *
 			return &engine->objects[i];
 	}
 	return NULL;
+}
+
+static void inspect(struct engine *engine, struct connection *connection, char kind, const char *id)
+{
+	const struct object *object;
+	char body[1024];
+
+	engine_serve(engine, true);
+	object = find_object(engine, kind, id);
+	if (!object) {
+		answer_http(connection, "404 Not Found", "{\"message\":\"no such object\"}");
+		return;
+	}
+	(void)describe(object, body, sizeof(body));
+	answer_http(connection, "200 OK", body);
 }
 
 void engine_carry_out(struct engine *engine, struct connection *connection, char kind,
@@ -203,6 +226,8 @@ void engine_take_request(struct engine *engine, struct connection *connection, c
 
 	if (!strncmp(request, "GET /_ping ", 11)) {
 		answer_http(connection, "200 OK", "OK");
+	} else if (sscanf(request, "GET /v1.41/volumes/%127[^? ]", id) == 1) {
+		inspect(engine, connection, 'v', id);
 	} else if (sscanf(request, "GET /v1.41/%127[a-z]", what) == 1) {
 		if (strcmp(what, "containers") && strcmp(what, "networks") &&
 		    strcmp(what, "volumes"))
