@@ -84,12 +84,25 @@ static bool is_wanted(const char *query, const char *app)
 	return strstr(query, LABEL) != NULL;
 }
 
+static void name_it(size_t kind, long i, char app[32], char name[64])
+{
+	snprintf(app, 32, "app-%06ld", i / kinds[kind].per_app);
+	snprintf(name, 64, "%s_%c%ld", app, kinds[kind].path[0], i);
+}
+
+static void describe(FILE *out, size_t kind, const char *app, const char *name)
+{
+	const char *const *parts = kinds[kind].parts;
+
+	fprintf(out, "%s%s%s%s%s,\"Labels\":{\"" LABEL "\":\"%s\"}%s", parts[0], name, parts[1],
+		name, parts[2], app, parts[3]);
+}
+
 static bool list(int fd, size_t kind, const char *query)
 {
 	bool volumes = !strcmp(kinds[kind].path, "volumes"), sent;
 	size_t length = 0;
 	char *body = NULL;
-	const char *const *parts = kinds[kind].parts;
 	FILE *out = open_memstream(&body, &length);
 	const char *comma = "";
 
@@ -97,15 +110,11 @@ static bool list(int fd, size_t kind, const char *query)
 	for (long i = 0; i < apps * kinds[kind].per_app; i++) {
 		char app[32], name[64];
 
-		if (gone[kind][i])
-			continue;
-		snprintf(app, sizeof(app), "app-%06ld", i / kinds[kind].per_app);
-		snprintf(name, sizeof(name), "%s_%c%ld", app, kinds[kind].path[0], i);
-		if (!is_wanted(query, app))
+		name_it(kind, i, app, name);
+		if (gone[kind][i] || !is_wanted(query, app))
 			continue;
 		fputs(comma, out);
-		fprintf(out, "%s%s%s%s%s,\"Labels\":{\"" LABEL "\":\"%s\"}%s", parts[0], name,
-			parts[1], name, parts[2], app, parts[3]);
+		describe(out, kind, app, name);
 		comma = ",";
 	}
 	fputs(volumes ? "]}" : "]", out);
@@ -118,15 +127,48 @@ static bool list(int fd, size_t kind, const char *query)
 	return sent;
 }
 
-static bool drop(int fd, size_t kind, const char *id)
+/* The object's index, -1: there is none. */
+static long find(size_t kind, const char *id)
 {
 	const char *number = strrchr(id, '_');
 	long i = number ? strtol(number + 2, NULL, 10) : -1;
-	struct timespec takes = { removal_us / 1000000, removal_us % 1000000 * 1000 };
-	bool known = i >= 0 && i < apps * kinds[kind].per_app && !gone[kind][i];
 
-	if (!known)
-		return answer(fd, "404 Not Found", "{\"message\":\"no such object\"}", 28);
+	return i >= 0 && i < apps * kinds[kind].per_app && !gone[kind][i] ? i : -1;
+}
+
+static bool answer_unknown(int fd)
+{
+	static const char text[] = "{\"message\":\"no such object\"}";
+
+	return answer(fd, "404 Not Found", text, strlen(text));
+}
+
+static bool show(int fd, size_t kind, const char *id)
+{
+	long i = find(kind, id);
+	size_t length = 0;
+	char *body = NULL, app[32], name[64];
+	FILE *out;
+	bool sent;
+
+	if (i < 0)
+		return answer_unknown(fd);
+	out = open_memstream(&body, &length);
+	name_it(kind, i, app, name);
+	describe(out, kind, app, name);
+	fclose(out);
+	sent = answer(fd, "200 OK", body, length);
+	free(body);
+	return sent;
+}
+
+static bool drop(int fd, size_t kind, const char *id)
+{
+	struct timespec takes = { removal_us / 1000000, removal_us % 1000000 * 1000 };
+	long i = find(kind, id);
+
+	if (i < 0)
+		return answer_unknown(fd);
 	pthread_mutex_lock(&disk);
 	if (removal_us)
 		nanosleep(&takes, NULL);
@@ -153,7 +195,10 @@ static bool serve_one(int fd, char *line)
 
 		if (strncmp(path, kinds[kind].path, length) != 0)
 			continue;
-		return removal ? drop(fd, kind, path + length + 1) : list(fd, kind, path + length);
+		if (removal)
+			return drop(fd, kind, path + length + 1);
+		return path[length] == '/' ? show(fd, kind, path + length + 1)
+					   : list(fd, kind, path + length);
 	}
 	return answer(fd, "200 OK", "[]", 2); /* tasks, containers */
 }
