@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "json_internal.h"
 #include "node_job_internal.h"
+#include "resource_json_internal.h"
 
 #define FRAME_HEADER 8
 #define STDOUT 1
@@ -96,15 +97,7 @@ static bool take_object(json_t *line, struct resource_list *list)
 	resource->state = member(line, "state");
 	resource->error = member(line, "error");
 	resource->malformed = !json_is_false(sym_json_object_get(line, "malformed"));
-	for (void *at = sym_json_object_iter(labels); at;
-	     at = sym_json_object_iter_next(labels, at)) {
-		const char *value = json_plain_text(sym_json_object_iter_value(at));
-
-		if (value)
-			resource_add_label(resource, sym_json_object_iter_key(at), value);
-		else
-			resource->malformed = true;
-	}
+	resource_json_take_labels(labels, resource);
 	service = resource_label(resource, "com.docker.swarm.service.id");
 	resource->service_id = service ? xstrdup(service) : NULL;
 	return true;

@@ -57,7 +57,7 @@ static char *needed_text(const json_t *object, const char *key, struct resource 
 	return text;
 }
 
-static void take_labels(json_t *labels, struct resource *resource)
+void resource_json_take_labels(json_t *labels, struct resource *resource)
 {
 	if (!labels || json_is_null(labels))
 		return;
@@ -106,7 +106,7 @@ static void take_container(const json_t *entry, struct resource *resource)
 	if (json_is_integer(created))
 		resource->created =
 			xasprintf("%" JSON_INTEGER_FORMAT, sym_json_integer_value(created));
-	take_labels(sym_json_object_get(entry, "Labels"), resource);
+	resource_json_take_labels(sym_json_object_get(entry, "Labels"), resource);
 	service_id = resource_label(resource, "com.docker.swarm.service.id");
 	resource->service_id = service_id ? xstrdup(service_id) : NULL;
 }
@@ -123,7 +123,7 @@ static void take_task(const json_t *entry, const json_t *spec, struct resource *
 	resource->error = member_text(status, "Err", resource);
 	if (container && !json_is_null(container) && !json_is_object(container))
 		resource->malformed = true;
-	take_labels(sym_json_object_get(container, "Labels"), resource);
+	resource_json_take_labels(sym_json_object_get(container, "Labels"), resource);
 }
 
 static uint64_t version_of(const json_t *entry)
@@ -177,7 +177,7 @@ static int take_entry(const json_t *entry, struct resource *resource, size_t ind
 	else if (resource->kind == RESOURCE_NODE)
 		take_node(entry, resource);
 	else
-		take_labels(sym_json_object_get(spec, "Labels"), resource);
+		resource_json_take_labels(sym_json_object_get(spec, "Labels"), resource);
 	return 0;
 }
 

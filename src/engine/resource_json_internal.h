@@ -2,6 +2,7 @@
 #ifndef ENGINE_RESOURCE_JSON_INTERNAL_H
 #define ENGINE_RESOURCE_JSON_INTERNAL_H
 
+#include <jansson.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -17,5 +18,9 @@ int resource_json_parse(enum resource_kind kind, const char *bytes, size_t lengt
 /* The same of one object by itself, whose kind *ret says. */
 int resource_json_parse_one(struct resource *ret, const char *bytes, size_t length,
 			    struct error *err);
+
+/* Adds the labels of a jansson object, null or NULL: none. What isn't text marks the resource as
+ * malformed. */
+void resource_json_take_labels(json_t *labels, struct resource *resource);
 
 #endif

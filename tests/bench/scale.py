@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
 PER_APP = 10  # objects; as simulated.c has it
 
@@ -36,17 +35,7 @@ class Simulated:
             os.close(os.open(f"{self.locks}/ci-app-{name}.lock", os.O_CREAT | os.O_WRONLY, 0o600))
 
     def sweep(self):
-        """(wall seconds, processor seconds, peak KiB)"""
-        began = time.monotonic()
-        child = subprocess.Popen([self.bench.program, "--lock-dir", self.locks, "-H",
-                                  "unix://" + self.folder + "/socket", "sweep"],
-                                 stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(child.pid, 0)
-        took = time.monotonic() - began
-        child.returncode = status
-        if status or os.listdir(self.locks):
-            sys.exit("bench: the sweep did not reap all")
-        return took, usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+        return self.bench.reap_all(self.locks, "-H", "unix://" + self.folder + "/socket")
 
 
 def measure(bench, apps, dead, removal_us):
