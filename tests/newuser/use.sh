@@ -61,6 +61,16 @@ ci-janitor status "$CI_APP"
 eval "$deploy"
 paste 'ci-janitor release "$CI_APP"'
 is_gone shop-pr-8 || fail "shop-pr-8 is left by release"
+mapfile -t given < <(cut -d= -f1 "$GITHUB_ENV")
+unset "${given[@]}"
+
+paste 'export $(ci-janitor hold shop' quoted
+[ "$CI_APP" = shop ] || fail "hold --env gave '$CI_APP'"
+eval "$deploy"
+paste 'ci-janitor release "$CI_APP"'
+is_gone shop || fail "shop is left by release"
+paste 'journalctl CI_JANITOR_APP=shop' quoted | grep 'removed volume shop_data' || fail "the journal doesn't tell of shop"
+unset "${given[@]}"
 
 # Its blocks of configuration are taken as they stand.
 config=/etc/ci-janitor/ci-janitor.conf
@@ -76,6 +86,7 @@ done
 rm "$config.all"
 printf '[orphans]\napp_pattern = *-pr-*\nmin_age = 0\n' >"$config"
 docker volume create --label com.docker.stack.namespace=old-pr-1 old-pr-1_data >/dev/null
+ci-janitor list --orphans | grep old-pr-1 || fail "list doesn't show old-pr-1"
 paste 'ci-janitor sweep --orphans'
 is_gone old-pr-1 || fail "old-pr-1 is left"
 rm "$config"

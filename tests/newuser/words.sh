@@ -32,10 +32,19 @@ line() { # BEGINNING
 	printf '%s\n' "$found"
 }
 
+# What stands in the README's text like `this`, by its beginning.
+quoted() { # BEGINNING
+	local found
+	found=$(grep -o '`[^`]*`' "$CLONE/README.md" | tr -d '`' |
+		awk -v beginning="$1" 'index($0, beginning) == 1 && !n++')
+	[ -n "$found" ] || fail "the README doesn't mention '$1'"
+	printf '%s\n' "$found"
+}
+
 # Runs it, as pasted. A minimal Debian has no sudo, and its root needs none.
-paste() { # BEGINNING
+paste() { # BEGINNING [quoted]
 	local command
-	command=$(line "$1")
+	command=$("${2:-line}" "$1")
 	say "$command"
 	command=${command#sudo }
 	eval "${command/apt-get /apt-get -qq -y }"
