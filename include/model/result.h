@@ -60,9 +60,9 @@ struct app_result {
 struct sweep_result {
 	size_t locks; /* lockfiles seen */
 	size_t live;
-	size_t deleted; /* of the live ones, those whose lockfile somebody has deleted */
-	size_t leased; /* of the live ones, those that another host has by its lease */
-	size_t reaped;
+	size_t deleted;	 /* of the live ones, those whose lockfile somebody has deleted */
+	size_t leased;	 /* of the live ones, those that another host has by its lease */
+	size_t reaped;	 /* in a dry run, what would be; so with removed */
 	size_t left;	 /* dead, and still there */
 	size_t unusable; /* lockfiles that were refused or could not be examined */
 	size_t ignored;	 /* entries of the lock directory that are no lockfiles */

@@ -69,16 +69,21 @@ void job_release(struct job *job)
 	app_result_release(&job->result);
 }
 
+static bool counts_as_removed(const struct app_result *result, const struct action *action)
+{
+	if (result->outcome == APP_PLANNED)
+		return action->outcome == ACTION_PLANNED;
+	return action->outcome == ACTION_REMOVED || action->outcome == ACTION_ALREADY_GONE;
+}
+
 static void count_result(struct sweep_result *total, const struct app_result *result, bool busy)
 {
 	total->live += busy;
 	total->leased += busy;
 	for (size_t i = 0; i < result->action_count; i++)
-		if (result->actions[i].outcome == ACTION_REMOVED ||
-		    result->actions[i].outcome == ACTION_ALREADY_GONE)
-			total->removed++;
+		total->removed += counts_as_removed(result, &result->actions[i]);
 	total->killed += result->killed;
-	if (result->outcome == APP_REAPED)
+	if (result->outcome == APP_REAPED || result->outcome == APP_PLANNED)
 		total->reaped++;
 	else if (result->outcome == APP_LEFT)
 		total->left++;

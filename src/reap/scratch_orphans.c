@@ -74,7 +74,7 @@ static void say(struct reaper *reaper, const struct app_hash *hash, size_t count
 		result.error = *err;
 	}
 	reaper->result->left += result.outcome == APP_LEFT;
-	reaper->result->reaped += result.outcome == APP_REAPED;
+	reaper->result->reaped += result.outcome == APP_REAPED || result.outcome == APP_PLANNED;
 	if (reaper->options->on_result)
 		reaper->options->on_result(reaper->options->on_result_data, &result);
 }

@@ -78,6 +78,7 @@ static void test_after_a_reboot(void)
 	run_command(&result, REBOOTED "--dry-run", dir, dir);
 	CHECK_NUMBER(result.status, 69);
 	CU_ASSERT_PTR_NOT_NULL(strstr(result.output, "would be reaped"));
+	CU_ASSERT_PTR_NULL(strstr(result.output, " 0 would be reaped"));
 	CU_ASSERT_TRUE(is_there("gone", RUN_ID));
 	run_command(&result, REBOOTED, dir, dir);
 	CHECK_NUMBER(result.status, 69);

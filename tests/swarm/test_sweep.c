@@ -107,6 +107,8 @@ static void test_dry_run_says_what_goes(void)
 	CHECK_STATUS(&result, 0);
 	planned = objects_of(result.output, "would remove");
 	CHECK_TEXT(planned, there);
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(result.output, "1 lock: 0 live, 1 would be reaped (6 objects), 0 left"));
 	CHECK_OBJECTS("", there);
 	CHECK_NUMBER(swarm_lockfiles(), 1);
 
