@@ -6,6 +6,9 @@
 #
 # The systems are made by debootstrap, once, in $CI_JANITOR_SYSTEMS (by default below ~/.cache), and only
 # read; those of tests/packages beside them have no systemd. For what is to be downloaded the machine boots in this one's network, then in a network of its own.
+#
+# Last tried on 2026-11-21, all as the README says, in some four minutes each: bookworm (12.15, gcc 12,
+# Docker 20.10.24), trixie (13.7, gcc 14, Docker 26.1.5), with LAYERS="unit manual".
 set -euo pipefail
 
 HERE=$(cd "$(dirname "$0")" && pwd)

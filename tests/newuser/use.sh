@@ -13,7 +13,9 @@ services: { web: { image: "$(docker image inspect -f '{{.Id}}' app:latest)", vol
 volumes: { data: {} }
 END
 deploy=$(line 'docker stack deploy')
-printf '#!/bin/sh\nset -e\n%s\n%s\n' "${deploy/deploy /deploy --resolve-image never }" "touch deployed; exec \$TEST" \
+# A service has its container and its volume a while after it was made.
+is_up='until [ -n "$(docker ps -q -f status=running -f "label=com.docker.stack.namespace=$CI_APP")" ]; do sleep 0.2; done'
+printf '%s\n' '#!/bin/sh' 'set -e' "${deploy/deploy /deploy --resolve-image never }" "$is_up" 'touch deployed' 'exec $TEST' \
 	>deploy-and-test.sh
 chmod 755 deploy-and-test.sh
 
@@ -21,6 +23,7 @@ objects() { # APP
 	docker service ls -q -f "label=com.docker.stack.namespace=$1"
 	docker ps -aq -f "label=com.docker.stack.namespace=$1"
 	docker volume ls -q -f "label=com.docker.stack.namespace=$1"
+	docker network ls -q -f "label=com.docker.stack.namespace=$1"
 }
 
 is_gone() { # APP
@@ -40,7 +43,7 @@ paste 'APP=shop-pr-$PR'
 paste 'ci-janitor run "$APP" --sweep --if-held=wait -- '
 is_gone shop-pr-7 || fail "shop-pr-7 is left"
 dead_run
-[ -n "$(objects shop-pr-7)" ]
+[ "$(objects shop-pr-7 | wc -l)" -eq 4 ] || fail "shop-pr-7 has $(objects shop-pr-7)"
 paste 'ci-janitor sweep --dry-run'
 paste 'ci-janitor reap shop-pr-7'
 is_gone shop-pr-7 || fail "shop-pr-7 is left by reap"
@@ -59,6 +62,7 @@ set -a
 set +a
 ci-janitor status "$CI_APP"
 eval "$deploy"
+eval "$is_up"
 paste 'ci-janitor release "$CI_APP"'
 is_gone shop-pr-8 || fail "shop-pr-8 is left by release"
 mapfile -t given < <(cut -d= -f1 "$GITHUB_ENV")
@@ -67,6 +71,7 @@ unset "${given[@]}"
 paste 'export $(ci-janitor hold shop' quoted
 [ "$CI_APP" = shop ] || fail "hold --env gave '$CI_APP'"
 eval "$deploy"
+eval "$is_up"
 paste 'ci-janitor release "$CI_APP"'
 is_gone shop || fail "shop is left by release"
 paste 'journalctl CI_JANITOR_APP=shop' quoted | grep 'removed volume shop_data' || fail "the journal doesn't tell of shop"
@@ -91,10 +96,15 @@ paste 'ci-janitor sweep --orphans'
 is_gone old-pr-1 || fail "old-pr-1 is left"
 rm "$config"
 
+said_by() { # UNIT PATTERN
+	journalctl -q --no-pager -o cat -u "$1" | grep "$2"
+}
+
 dead_run
 paste 'systemctl enable --now ci-janitor.timer'
-paste 'systemctl enable --now ci-janitor-boot.timer'
 ci-janitor doctor | grep 'ci-janitor.timer is active' || fail "doctor doesn't see the timer"
-wait_for is_gone shop-pr-7
-journalctl -q --no-pager -o cat -u ci-janitor.service | grep 'shop-pr-7: reaped'
+wait_for said_by ci-janitor.service 'shop-pr-7: reaped'
+is_gone shop-pr-7 || fail "shop-pr-7 is left by the timer"
+paste 'systemctl enable --now ci-janitor-boot.timer'
+wait_for said_by ci-janitor-boot.service '^[0-9]* locks*: '
 systemd-analyze security --no-pager ci-janitor.service | tail -n 1

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2016 # marks of the text
 # What both parts of a try use: they begin in the clone, or in an empty folder.
 CLONE=/root/ci-janitor
 # nsenter(1) leaves a process in the cgroup that it came from, outside of the machine's tree.
