@@ -5,10 +5,12 @@
 #	make check-newuser		RELEASES="bookworm trixie"; LAYERS="unit manual", or "all"
 #
 # The systems are made by debootstrap, once, in $CI_JANITOR_SYSTEMS (by default below ~/.cache), and only
-# read; those of tests/packages beside them have no systemd. For what is to be downloaded the machine boots in this one's network, then in a network of its own.
+# read; those of tests/packages beside them have no systemd. For what is to be downloaded the machine boots
+# in this one's network, then in a network of its own.
 #
-# Last tried on 2026-11-21, all as the README says, in some four minutes each: bookworm (12.15, gcc 12,
-# Docker 20.10.24), trixie (13.7, gcc 14, Docker 26.1.5), with LAYERS="unit manual".
+# Tried on 2026-11-21 with LAYERS="unit manual", all as the README says: trixie (13.7, gcc 14.2, Docker
+# 26.1.5) in five minutes; bookworm (12.15, gcc 12.2, Docker 20.10.24) part by part, use.sh not at once after
+# build.sh but in the same system, booted anew.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "$0")" && pwd)
