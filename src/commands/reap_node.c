@@ -26,6 +26,7 @@
 #include "kernel/signals.h"
 #include "model/node_job.h"
 
+#define OLD_JOB UINT64_MAX /* the cookie of what an earlier job has left */
 #define LIFE_SECONDS 20
 #define IN_USE_MS 5000
 #define RETRY_MS 50
@@ -125,7 +126,8 @@ static bool is_wanted(const struct work *work, const struct resource *resource)
 	return false;
 }
 
-/* Waits for so many answers; lists are put together. Those to orders tell in their cookie which. */
+/* Waits for so many answers; lists are put together. Those to orders tell in their cookie which;
+ * what could not be removed of an old job is nobody's loss. */
 static int gather(struct work *work, size_t count, struct resource_list *list, struct error *err)
 {
 	while (count) {
@@ -137,7 +139,7 @@ static int gather(struct work *work, size_t count, struct resource_list *list, s
 		if (got == 0)
 			return error_set(err, ERROR_TIMEOUT, "told to stop");
 		count--;
-		if (answer.cookie) {
+		if (answer.cookie && answer.cookie != OLD_JOB) {
 			struct order *order = &work->orders[answer.cookie - 1];
 
 			order->in_use =
@@ -147,7 +149,7 @@ static int gather(struct work *work, size_t count, struct resource_list *list, s
 					       answer.error.message);
 		} else if (answer.outcome == ENGINE_DONE) {
 			resource_list_move(list, &answer.list);
-		} else {
+		} else if (!answer.cookie) {
 			*err = answer.error;
 			return -1;
 		}
@@ -202,18 +204,16 @@ static int remove_listed(struct work *work, enum resource_kind kind, struct erro
 		return -1;
 	for (size_t i = 0; i < found.count; i++) {
 		const struct resource *resource = &found.items[i];
-		uint64_t cookie = 0;
+		uint64_t cookie = OLD_JOB;
 
 		if (!is_to_go(work, resource, &cookie) && !is_old_job(resource))
 			continue;
 		if (clock_boot_seconds() >= work->ends_at)
 			return error_set(err, ERROR_TIMEOUT, "its time is over");
-		if (cookie)
+		if (cookie != OLD_JOB)
 			work->orders[cookie - 1].reason[0] = '\0';
-		if (work->port.remove(work->port.engine, resource, cookie, err) < 0)
-			return -1;
-		/* An old job's is nobody's loss. */
-		if (gather(work, 1, &none, cookie ? err : NULL) < 0 && cookie)
+		if (work->port.remove(work->port.engine, resource, cookie, err) < 0 ||
+		    gather(work, 1, &none, err) < 0)
 			return -1;
 	}
 	return 0;

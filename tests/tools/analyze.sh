@@ -50,7 +50,7 @@ analyze_cppcheck() {
 
 analyze_shell() {
 	find .ci packaging tests \( -name '*.sh' -o -name '*.bash' -o -name run \) -perm -u+x \
-		-exec shellcheck {} + && shellcheck packaging/completions/*.bash
+		-exec shellcheck -x {} + && shellcheck packaging/completions/*.bash
 }
 
 analyze_python() {
