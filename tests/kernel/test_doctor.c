@@ -66,7 +66,7 @@ static void test_sound(void)
 	CU_ASSERT(says(&result, "\n1 problem, "));
 	CHECK_NUMBER(entries(dir), 1);
 	CHECK_NUMBER(run_command(&result,
-				 PROGRAM " -q --json"
+				 PROGRAM " -q --json -H unix:///nonexistent/socket"
 					 " --lock-dir %s doctor",
 				 dir),
 		     1);

@@ -33,9 +33,13 @@ static void the_step_ends_and_the_hold_stays(void)
 	CU_ASSERT(strstr(result.output, record.run_id) != NULL);
 	CHECK_NUMBER(record.phase, RUN_PHASE_RUNNING);
 	CU_ASSERT(hold_is_running(dir, "shop"));
-	CHECK_NUMBER(run_command(&result, "readlink /proc/%d/cwd /proc/%d/fd/[012]",
-				 (int)record.pid, (int)record.pid),
-		     0);
+	/* Where there is a journal, messages go there. */
+	CHECK_NUMBER(
+		run_command(
+			&result,
+			"readlink /proc/%d/cwd /proc/%d/fd/[012] | sed '4s|^socket:.*|/dev/null|'",
+			(int)record.pid, (int)record.pid),
+		0);
 	CHECK_TEXT(result.output, "/\n/dev/null\n/dev/null\n/dev/null\n");
 	CHECK_NUMBER(run_command(&result, "ls -l /proc/%d/fd | grep -c inherited", (int)record.pid),
 		     1);
