@@ -49,9 +49,11 @@ static void require_sound(const struct lease *lease)
 /* As the engine lists what was created so. */
 static void carry(const struct resource *config, struct resource *ret)
 {
-	CLEANUP_FREE char *body = json_config(config, true);
+	CLEANUP_FREE char *body = NULL;
 	CLEANUP_FREE char *entry = NULL;
 
+	REQUIRE(json_load_library(NULL) == 0);
+	body = json_config(config, true);
 	REQUIRE(body);
 	entry = xasprintf("{\"ID\":\"x\",\"Version\":{\"Index\":7},\"Spec\":%s}", body);
 	REQUIRE(resource_json_parse_one(ret, entry, strlen(entry), NULL) == 0);
