@@ -191,21 +191,13 @@ static void begin_round(struct reaper *reaper)
 	ask(reaper);
 }
 
-static bool is_for_run(const struct reaper *reaper)
-{
-	for (size_t i = 0; i < reaper->job_count; i++)
-		if (reaper->jobs[i].target->for_run)
-			return true;
-	return false;
-}
-
 /* A task that has reported removes nothing any more; the engine takes a moment to end it. One that
  * has not, and was told to remove something, leaves its app unfinished, which whoever makes objects
  * of the app next has to wait for: not a sweep, but a run that starts. */
 static void give_up(struct reaper *reaper)
 {
 	struct nodes *nodes = &reaper->nodes;
-	bool waits = is_for_run(reaper);
+	bool waits = nodes_are_for_run(reaper);
 
 	for (size_t i = 0; i < nodes->count; i++)
 		if (nodes->items[i].task && (nodes->items[i].reported || !waits))

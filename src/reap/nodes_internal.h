@@ -12,6 +12,9 @@ struct other_node *nodes_find(struct nodes *nodes, const char *id);
 void nodes_collect(struct reaper *reaper, struct text *apps, struct text *ordered,
 		   struct word_list *arguments);
 
+/* Is the app that is reaped one that a run is about to make anew? */
+bool nodes_are_for_run(const struct reaper *reaper);
+
 /* The round's jobs learn what came of it, and wait for the next listing. */
 void nodes_end_round(struct reaper *reaper);
 

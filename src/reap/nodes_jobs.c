@@ -223,3 +223,11 @@ void nodes_end_round(struct reaper *reaper)
 		job->round_is_taken = false;
 	}
 }
+
+bool nodes_are_for_run(const struct reaper *reaper)
+{
+	for (size_t i = 0; i < reaper->job_count; i++)
+		if (reaper->jobs[i].target->for_run)
+			return true;
+	return false;
+}
