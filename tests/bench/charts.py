@@ -56,14 +56,14 @@ def bars(title, rows):
             part = row["value"] / float(limit)
             shown.append((row["what"], part if sign == "<=" else 1 / part))
     parts = [text(WIDTH / 2, 24, title)]
-    scale = (WIDTH - 400) / max([1.0] + [part for _, part in shown])
+    scale = (WIDTH - 540) / max([1.0] + [part for _, part in shown])
     for number, (what, part) in enumerate(shown):
         y = TOP + number * 28
         colour = COLOURS[2] if part <= 1 else COLOURS[1]
-        parts.append(text(350, y + 13, what, "end"))
-        parts.append(f'<rect x="356" y="{y}" width="{part * scale:.1f}" height="18" '
+        parts.append(text(490, y + 13, what, "end"))
+        parts.append(f'<rect x="496" y="{y}" width="{part * scale:.1f}" height="18" '
                      f'fill="{colour}"/>')
-        parts.append(text(362 + part * scale, y + 13, f"{part:.2f}", "start"))
+        parts.append(text(502 + part * scale, y + 13, f"{part:.2f}", "start"))
     height = TOP + len(shown) * 28 + 20
-    parts.append(f'<path d="M{356 + scale:.1f} {TOP - 6}V{height - 16}" stroke="#333"/>')
+    parts.append(f'<path d="M{496 + scale:.1f} {TOP - 6}V{height - 16}" stroke="#333"/>')
     return svg(height, parts)
