@@ -1,16 +1,20 @@
 # shellcheck shell=sh
 # The words in which the stories are told. A story runs by `sh -ex` as root of the machine, after these.
 
-# The trace shows the last try only.
+# The trace shows a last try that fails. What has come true once need not stay so.
 wait_for() { # COMMAND...
 	{ set +x; } 2>/dev/null
 	tries=0
-	until "$@" || [ "$tries" -ge 300 ]; do
+	while ! "$@"; do
+		if [ "$tries" -ge 300 ]; then
+			set -x
+			"$@"
+			return
+		fi
 		tries=$((tries + 1))
 		sleep 0.2
 	done
 	set -x
-	"$@"
 }
 
 drop_in() { # UNIT, with the text as standard input
