@@ -24,7 +24,7 @@ void settings_init(struct settings *settings)
 		.read_timeout_ms = 10000,
 		.write_timeout_ms = 30000,
 		.stack_name = STACK_NAME_APP,
-		.jobs = 4,
+		.jobs = 8,
 		.app_timeout_ms = 120000,
 		.hook_timeout_ms = 30000,
 		.orphan_min_age_ms = 3600000,

@@ -66,7 +66,7 @@ static void test_defaults_are_careful(void)
 	CHECK_NUMBER(word_list_contains(&settings.volume_drivers, "local"), true);
 	CHECK_NUMBER(settings.volume_drivers.count, 1);
 	CHECK_NUMBER(settings.stack_name, STACK_NAME_APP);
-	CHECK_NUMBER(settings.jobs, 4);
+	CHECK_NUMBER(settings.jobs, 8);
 	CHECK_NUMBER(settings.connect_timeout_ms, 2000);
 	CHECK_NUMBER(settings.read_timeout_ms, 10000);
 	CHECK_NUMBER(settings.write_timeout_ms, 30000);
