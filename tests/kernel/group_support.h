@@ -33,13 +33,4 @@ void kill_to_the_end(const struct group *group);
 /* The same, then removes the group and sees that it is gone. */
 void finish(const struct group *group);
 
-/* Each case changes groups, namespaces or users: it gets a process of its own. */
-#define IN_CHILD(name)                                                                             \
-	static void name(void *data);                                                              \
-	static void test_##name(void)                                                              \
-	{                                                                                          \
-		CU_ASSERT_TRUE(holds_in_child(name, NULL));                                        \
-	}                                                                                          \
-	static void name(__attribute__((unused)) void *data)
-
 #endif

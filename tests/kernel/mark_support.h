@@ -27,12 +27,4 @@ void kill_all_marked(const char *id);
  */
 void wear(const struct mark *mark);
 
-#define IN_CHILD(name)                                                                             \
-	static void name(void *data);                                                              \
-	static void test_##name(void)                                                              \
-	{                                                                                          \
-		CU_ASSERT_TRUE(holds_in_child(name, NULL));                                        \
-	}                                                                                          \
-	static void name(__attribute__((unused)) void *data)
-
 #endif

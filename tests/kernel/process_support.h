@@ -43,4 +43,13 @@ void become_nobody(void);
  * environment given (NULL: ours). What it inherits: uid, cgroup, namespaces. Returns its number. */
 pid_t start_daemon(const char *script, char *const *envp);
 
+/* A test that changes groups, namespaces, users or its own memory: in a process of its own. */
+#define IN_CHILD(name)                                                                             \
+	static void name(void *data);                                                              \
+	static void test_##name(void)                                                              \
+	{                                                                                          \
+		CU_ASSERT_TRUE(holds_in_child(name, NULL));                                        \
+	}                                                                                          \
+	static void name(__attribute__((unused)) void *data)
+
 #endif

@@ -102,19 +102,36 @@ static pid_t start_run(const struct place *place, const char *options, const cha
 	return pid;
 }
 
+/* A run whose command waits for the file system's answer. Returns the command. */
+static pid_t start_reader(const struct place *place, struct silent_fs *fs, const char *options,
+			  struct process *run)
+{
+	char command[300];
+	pid_t pid;
+
+	enter_private_mounts(place);
+	silent_fs_mount(fs, place->mount_point, "/etc/passwd", 0);
+	snprintf(command, sizeof(command), "cat %s", fs->file);
+	pid = start_run(place, options, command, run);
+	silent_fs_wait(fs);
+	return pid;
+}
+
+static void with_and_without_cgroups(void (*story)(void *data))
+{
+	struct place by_cgroup = new_place(true), by_mark = new_place(false);
+
+	CU_ASSERT_TRUE(holds_in_child(story, &by_cgroup));
+	CU_ASSERT_TRUE(holds_in_child(story, &by_mark));
+}
+
 static void reader_of_a_dead_run(void *data)
 {
 	const struct place *place = data;
 	struct process run;
 	struct silent_fs fs;
-	char command[300];
-	pid_t pid;
+	pid_t pid = start_reader(place, &fs, "", &run);
 
-	enter_private_mounts(place);
-	silent_fs_mount(&fs, place->mount_point, "/etc/passwd", 0);
-	snprintf(command, sizeof(command), "cat %s", fs.file);
-	pid = start_run(place, "", command, &run);
-	silent_fs_wait(&fs);
 	EXPECT(!background_signal(&run, SIGKILL));
 	EXPECT(process_wait(&run, SOON_MS, NULL) == 128 + SIGKILL);
 	sweep_twice(place, &fs, pid, "unable to kill what still runs of the run");
@@ -122,10 +139,7 @@ static void reader_of_a_dead_run(void *data)
 
 static void test_reader_of_a_dead_run(void)
 {
-	struct place by_cgroup = new_place(true), by_mark = new_place(false);
-
-	CU_ASSERT_TRUE(holds_in_child(reader_of_a_dead_run, &by_cgroup));
-	CU_ASSERT_TRUE(holds_in_child(reader_of_a_dead_run, &by_mark));
+	with_and_without_cgroups(reader_of_a_dead_run);
 }
 
 /* The supervisor gives up in time, and says so. */
@@ -135,14 +149,8 @@ static void reader_of_a_stopped_run(void *data)
 	struct command_result result = { 0 };
 	struct process run;
 	struct silent_fs fs;
-	char command[300];
-	pid_t pid;
+	pid_t pid = start_reader(place, &fs, "--kill-grace 0 --teardown-timeout 1s", &run);
 
-	enter_private_mounts(place);
-	silent_fs_mount(&fs, place->mount_point, "/etc/passwd", 0);
-	snprintf(command, sizeof(command), "cat %s", fs.file);
-	pid = start_run(place, "--kill-grace 0 --teardown-timeout 1s", command, &run);
-	silent_fs_wait(&fs);
 	EXPECT(!background_signal(&run, SIGTERM));
 	EXPECT(process_wait(&run, SOON_MS, &result) == 128 + SIGTERM);
 	EXPECT(strstr(result.errors, "could not be killed") != NULL);
@@ -152,10 +160,7 @@ static void reader_of_a_stopped_run(void *data)
 
 static void test_reader_of_a_stopped_run(void)
 {
-	struct place by_cgroup = new_place(true), by_mark = new_place(false);
-
-	CU_ASSERT_TRUE(holds_in_child(reader_of_a_stopped_run, &by_cgroup));
-	CU_ASSERT_TRUE(holds_in_child(reader_of_a_stopped_run, &by_mark));
+	with_and_without_cgroups(reader_of_a_stopped_run);
 }
 
 /* The kernel reads the program's data before there is an environment to show. */
@@ -181,10 +186,7 @@ static void endless_exec(void *data)
 
 static void test_endless_exec(void)
 {
-	struct place by_cgroup = new_place(true), by_mark = new_place(false);
-
-	CU_ASSERT_TRUE(holds_in_child(endless_exec, &by_cgroup));
-	CU_ASSERT_TRUE(holds_in_child(endless_exec, &by_mark));
+	with_and_without_cgroups(endless_exec);
 }
 
 static uint64_t unread_in_a_pass(void)
