@@ -13,6 +13,7 @@
 #include "harness/harness.h"
 #include "kernel/child.h"
 #include "kernel/marked.h"
+#include "kernel/run_fixture.h"
 #include "mark_support.h"
 
 #define SLEEP "exec sleep 1000"
@@ -128,6 +129,7 @@ static void start_with_marker_at(size_t place, size_t count)
 	setup.envp = environment;
 	setup.death_signal = SIGKILL;
 	EXPECT(!child_spawn(&setup, &child, &exec_failed, NULL));
+	EXPECT(wait_for_mark(child.pid, mark.id)); /* its exec has begun, and may not be done */
 	EXPECT(kill_pass(mark.id) == 1);
 	EXPECT(child_wait(&child, true, &status) == 1);
 }
@@ -152,6 +154,7 @@ IN_CHILD(a_zombie_does_not_count)
 	setup.argv = WORDS("sleep", "1000");
 	setup.envp = mark.environment;
 	EXPECT(!child_spawn(&setup, &child, &exec_failed, NULL));
+	EXPECT(wait_for_mark(child.pid, mark.id)); /* its exec has begun, and may not be done */
 	EXPECT(kill_pass(mark.id) == 1);
 	EXPECT(ends_soon(child.pid));
 	EXPECT(kill_pass(mark.id) == 0);
