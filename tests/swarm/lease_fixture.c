@@ -1,5 +1,6 @@
 #include "swarm/lease_fixture.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -68,4 +69,31 @@ int64_t lease_version(void)
 
 	run_command(&result, "docker config inspect $(" LEASES ") --format '{{.Version.Index}}'");
 	return atoll(result.output);
+}
+
+struct search {
+	pid_t run, keeper;
+};
+
+static bool find_keeper(void *data)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	struct search *search = data;
+
+	run_command(&result, "pgrep -f 'keep-lease.*shop' -P %d", (int)search->run);
+	search->keeper = (pid_t)atoi(result.output);
+	return search->keeper > 0;
+}
+
+pid_t lease_keeper(const struct process *run)
+{
+	struct search search = { .run = run->pid };
+
+	CU_ASSERT_TRUE(wait_until(find_keeper, &search, 60000));
+	return search.keeper;
+}
+
+int lease_keeper_signal(pid_t keeper, int signal)
+{
+	return keeper > 0 ? kill(keeper, signal) : -1;
 }

@@ -4,6 +4,9 @@
 #define SWARM_LEASE_FIXTURE_H
 
 #include <stdint.h>
+#include <sys/types.h>
+
+#include "harness/command.h"
 
 /* Seconds; times are judged with bounds that hold on a loaded machine. */
 #define TERM 6
@@ -20,5 +23,10 @@ char *lease_labels(const char *app);
 int lease_count(void);
 /* Version.Index of the only lease, 0 without one. */
 int64_t lease_version(void);
+/* What renews the run's lease; waits for it, since it starts after the command. Fails the test, and
+ * is 0, when there is none. */
+pid_t lease_keeper(const struct process *run);
+/* As kill(), but for 0. */
+int lease_keeper_signal(pid_t keeper, int signal);
 
 #endif

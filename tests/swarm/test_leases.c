@@ -177,12 +177,10 @@ static void test_keeper(void)
 
 	lease_hosts();
 	start_run(&run, "$A", "");
-	run_command(&result, "kill -KILL $(pgrep -f \"keep-lease.*shop\" -P %d)", (int)run.pid);
-	CHECK_STATUS(&result, 0);
+	CHECK_NUMBER(lease_keeper_signal(lease_keeper(&run), SIGKILL), 0);
 	sleep(TERM + 1);
 	CU_ASSERT_TRUE(process_is_running(&run));
-	run_command(&result, "kill -STOP $(pgrep -f \"keep-lease.*shop\" -P %d)", (int)run.pid);
-	CHECK_STATUS(&result, 0);
+	CHECK_NUMBER(lease_keeper_signal(lease_keeper(&run), SIGSTOP), 0);
 	CHECK_NUMBER(process_wait(&run, TERM * 1000 + 20000, &result), 75);
 	CU_ASSERT_PTR_NOT_NULL(strstr(result.errors, "could not be renewed in time"));
 	CHECK_NOTHING_LEFT("shop");
