@@ -10,270 +10,15 @@
 #include "base/memory.h"
 #include "harness/harness.h"
 #include "kernel/small_engine.h"
+#include "kernel/two_nodes.h"
 
-#define STACK "com.docker.stack.namespace"
-#define CREATED "2026-01-01T00:00:00Z"
-
-struct object {
-	enum resource_kind kind;
-	const char *name;
-	const char *stack;
-	const char *node; /* NULL: the engine's own */
-};
-
-/* One job at a time, of one task on node 2. */
-static struct world {
-	struct object objects[4];
-	const char *node_state; /* of node 2 */
-	int node_listings_fail; /* so many first ones */
-	bool start_is_unanswered;
-	bool volumes_stay;
-	const char *refusal; /* what the task says instead of a report */
-	int refuses_from;    /* ... from this job on */
-	int task_lasts_ms;   /* after its service */
-	char job_apps[64];   /* of the service that is there; empty: none */
-	char task_apps[64];  /* of its task, until task_ends */
-	int64_t task_ends;
-	int started;
-	int orders;
-	int64_t done_at;
-	struct engine_answer answers[32];
-	size_t count;
-} world;
-
+static struct two_nodes world;
+static int64_t done_at;
 static struct lock_dir dir;
 
 static int set_up(void)
 {
 	return small_engine_dir(&dir);
-}
-
-static struct engine_answer *answer(uint64_t cookie)
-{
-	CU_ASSERT_FATAL(world.count < ARRAY_SIZE(world.answers));
-	world.answers[world.count] =
-		(struct engine_answer){ .cookie = cookie, .outcome = ENGINE_DONE };
-	return &world.answers[world.count++];
-}
-
-static struct resource *append(struct engine_answer *page, enum resource_kind kind, const char *id)
-{
-	struct resource *resource = resource_list_append(&page->list, kind);
-
-	resource->id = xstrdup(id);
-	resource->name = xstrdup(id);
-	resource->created = xstrdup(CREATED);
-	resource->driver = xstrdup("local");
-	return resource;
-}
-
-static void append_objects(struct engine_answer *page, enum resource_kind kind, const char *node)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(world.objects); i++) {
-		const struct object *object = &world.objects[i];
-
-		if (object->name && object->kind == kind && !object->node == !node)
-			resource_add_label(append(page, kind, object->name), STACK, object->stack);
-	}
-}
-
-/* Each job has another. */
-static const char *task_id(void)
-{
-	static char id[16];
-
-	snprintf(id, sizeof(id), "task%d", world.started);
-	return id;
-}
-
-static void append_task(struct engine_answer *page)
-{
-	struct resource *task;
-
-	if (!world.task_apps[0] || clock_now_ms() >= world.task_ends)
-		return;
-	task = append(page, RESOURCE_TASK, task_id());
-	task->service_id = xstrdup("job");
-	task->node = xstrdup("two");
-	task->state = xstrdup("running");
-	resource_add_label(task, NODE_JOB_LABEL, world.task_apps);
-}
-
-static int list(void *data, enum resource_kind kind, const struct list_filter *filter,
-		uint64_t cookie, struct error *err)
-{
-	struct engine_answer *page = answer(cookie);
-
-	(void)data;
-	(void)err;
-	if (kind == RESOURCE_NODE && world.node_listings_fail-- > 0) {
-		page->outcome = ENGINE_NOT_NOW;
-		(void)error_set(&page->error, ERROR_ENGINE, "no leader");
-	} else if (kind == RESOURCE_NODE) {
-		append(page, kind, "one")->state = xstrdup("ready");
-		append(page, kind, "two")->state = xstrdup(world.node_state);
-	} else if (kind == RESOURCE_TASK) {
-		append_task(page);
-	} else if (kind == RESOURCE_SERVICE && world.job_apps[0]) {
-		resource_add_label(append(page, kind, "job"), NODE_JOB_LABEL, world.job_apps);
-	}
-	if (!filter)
-		append_objects(page, kind, NULL);
-	return 0;
-}
-
-static int remove_one(void *data, const struct resource *resource, uint64_t cookie,
-		      struct error *err)
-{
-	(void)data;
-	(void)err;
-	answer(cookie);
-	if (resource->kind == RESOURCE_SERVICE && !strcmp(resource->id, "job")) {
-		world.job_apps[0] = '\0';
-		if (world.task_ends == INT64_MAX)
-			world.task_ends = clock_now_ms() + world.task_lasts_ms;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(world.objects); i++) {
-		struct object *object = &world.objects[i];
-
-		if (object->name && !object->node && object->kind == resource->kind &&
-		    !strcmp(object->name, resource->id))
-			object->name = NULL;
-	}
-	return 0;
-}
-
-/* The node does what it is told, by identity. */
-static void carry_out(const char *order)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(world.objects); i++) {
-		struct object *object = &world.objects[i];
-		char wanted[128];
-
-		if (!object->name || !object->node)
-			continue;
-		if (object->kind == RESOURCE_VOLUME)
-			snprintf(wanted, sizeof(wanted), "remove/two/volume/" CREATED "/%s",
-				 object->name);
-		else
-			snprintf(wanted, sizeof(wanted), "remove/two/container/%s", object->name);
-		if (!strcmp(order, wanted) &&
-		    !(world.volumes_stay && object->kind == RESOURCE_VOLUME))
-			object->name = NULL;
-	}
-}
-
-static int start_job(void *data, const struct node_job *job, uint64_t cookie, struct error *err)
-{
-	struct engine_answer *page = answer(cookie);
-
-	(void)data;
-	(void)err;
-	CHECK_TEXT(job->not_on, "one");
-	CHECK_TEXT(job->image, "image");
-	CHECK_NUMBER(strncmp(job->name, "ci-janitor-job-", 15), 0);
-	world.started++;
-	snprintf(world.job_apps, sizeof(world.job_apps), "%s", job->apps);
-	snprintf(world.task_apps, sizeof(world.task_apps), "%s", job->ordered);
-	world.task_ends = INT64_MAX;
-	for (size_t i = 0; i < job->arguments->count; i++) {
-		if (strncmp(job->arguments->words[i], "remove/", 7) != 0)
-			continue;
-		world.orders++;
-		carry_out(job->arguments->words[i]);
-	}
-	if (world.start_is_unanswered) {
-		page->outcome = ENGINE_NO_ANSWER;
-		(void)error_set(&page->error, ERROR_UNREACHABLE, "hung up");
-	} else {
-		append(page, RESOURCE_SERVICE, "job");
-	}
-	return 0;
-}
-
-static int read_report(void *data, const char *task, uint64_t cookie, struct error *err)
-{
-	struct engine_answer *page = answer(cookie);
-
-	(void)data;
-	(void)err;
-	CHECK_TEXT(task, task_id());
-	if (world.refusal && world.started >= world.refuses_from) {
-		page->outcome = ENGINE_REFUSED;
-		(void)error_set(&page->error, ERROR_ENGINE, "%s", world.refusal);
-		return 0;
-	}
-	append_objects(page, RESOURCE_CONTAINER, "two");
-	append_objects(page, RESOURCE_VOLUME, "two");
-	return 0;
-}
-
-static int take_answer(void *data, int timeout_ms, struct engine_answer *ret, struct error *err)
-{
-	(void)data;
-	(void)err;
-	if (!world.count) {
-		clock_sleep_ms(timeout_ms < 5 ? timeout_ms : 5);
-		return 0;
-	}
-	*ret = world.answers[0];
-	memmove(world.answers, world.answers + 1, --world.count * sizeof(*ret));
-	/* With no label of its own a task is one that looks only. */
-	if (!world.task_apps[0] && world.job_apps[0])
-		snprintf(world.task_apps, sizeof(world.task_apps), "nobody");
-	return 1;
-}
-
-static int refresh_role(void *data, uint64_t cookie, struct error *err)
-{
-	(void)data;
-	(void)err;
-	answer(cookie);
-	return 0;
-}
-
-static enum swarm_role role(void *data)
-{
-	(void)data;
-	return SWARM_MANAGER;
-}
-
-static const char *swarm_state(void *data)
-{
-	(void)data;
-	return "active";
-}
-
-static int64_t nodes(void *data)
-{
-	(void)data;
-	return 2;
-}
-
-static const char *node_id(void *data)
-{
-	(void)data;
-	return "one";
-}
-
-static int connect_world(void *data, int64_t timeout_ms, struct engine_port *ret, struct error *err)
-{
-	(void)timeout_ms;
-	(void)err;
-	*ret = (struct engine_port){
-		.engine = data,
-		.list = list,
-		.remove = remove_one,
-		.start_job = start_job,
-		.read_report = read_report,
-		.nodes = nodes,
-		.node_id = node_id,
-		.refresh_role = refresh_role,
-		.wait = take_answer,
-		.role = role,
-		.swarm_state = swarm_state,
-	};
-	return 0;
 }
 
 static struct app_result last;
@@ -296,13 +41,13 @@ static void reap_for(struct reap_target target)
 	bool made;
 
 	settings.engine_image = xstrdup("image");
-	options.connect = connect_world;
+	two_nodes_connect(&world, &options);
 	options.on_result = keep_result;
 	CHECK_NUMBER(
 		app_lock_try(&dir, &hash, LOCK_ROLE_JANITOR, &record, &target.lock, &made, NULL),
 		LOCK_FREE);
 	reap_targets(&dir, &target, 1, &options, &result);
-	world.done_at = clock_now_ms();
+	done_at = clock_now_ms();
 	CHECK_NUMBER(world.count, 0);
 	settings_release(&settings);
 	app_lock_release(&target.lock);
@@ -347,14 +92,20 @@ static void check_left(const char *why)
 		RESOURCE_VOLUME, stack_name "_data", stack_name, where                             \
 	}
 
-static void begin(const struct object *objects, size_t count)
+static void begin(const struct node_object *objects, size_t count)
 {
-	world = (struct world){ .node_state = "ready", .task_lasts_ms = 100 };
-	memcpy(world.objects, objects, count * sizeof(*objects));
+	static struct node_object copies[4];
+
+	CU_ASSERT_FATAL(count <= ARRAY_SIZE(copies));
+	memcpy(copies, objects, count * sizeof(*objects));
+	world = (struct two_nodes){ .objects = copies,
+				    .object_count = count,
+				    .node_state = "ready",
+				    .task_lasts_ms = 100 };
 }
 #define BEGIN(...)                                                                                 \
-	begin((const struct object[]){ __VA_ARGS__ },                                              \
-	      sizeof((const struct object[]){ __VA_ARGS__ }) / sizeof(struct object))
+	begin((const struct node_object[]){ __VA_ARGS__ },                                         \
+	      sizeof((const struct node_object[]){ __VA_ARGS__ }) / sizeof(struct node_object))
 
 static void test_same_names(void)
 {
@@ -473,7 +224,7 @@ static void test_silent_before_run(void)
 	reap_for((struct reap_target){ .app = "shop", .no_fence = true, .for_run = true });
 	CHECK_NUMBER(last.outcome, APP_REAPED);
 	CHECK_NUMBER(world.started, 2);
-	CU_ASSERT_TRUE(world.done_at >= world.task_ends);
+	CU_ASSERT_TRUE(done_at >= world.task_ends);
 	check_not_called_gone();
 	CHECK_NUMBER(lockfile_is_there(), true);
 }
@@ -502,7 +253,7 @@ static void test_stale_job(void)
 	world.task_ends = ends;
 	reap();
 	check_reaped();
-	CU_ASSERT_TRUE(world.done_at >= ends);
+	CU_ASSERT_TRUE(done_at >= ends);
 	CHECK_NUMBER(world.started, 1);
 }
 
@@ -516,7 +267,7 @@ static void test_others_job(void)
 	world.node_state = "down";
 	reap();
 	CHECK_TEXT(world.job_apps, hash.hex);
-	world = (struct world){ .node_state = "ready" };
+	world = (struct two_nodes){ .node_state = "ready" };
 	reap();
 	check_reaped();
 }
