@@ -9,8 +9,8 @@
  *	remove/NODE/volume/CREATED/NAME	the same, and only the volume that was made then
  *
  * It may be carried out late, when the apps have come to life again: nodes are cut off, and paused.
- *So it removes only what it is told by its identity, which was listed when the app was dead, and
- *for volumes compares when they were made right before each removal; and nothing at all later than
+ * So it removes only what it is told by its identity, which was listed when the app was dead, and
+ * for volumes compares when they were made right before each removal; and nothing at all later than
  * LIFE_SECONDS after its start.
  */
 #include <errno.h>
@@ -194,6 +194,12 @@ static bool is_old_job(const struct resource *resource)
 	       resource->state && !strcmp(resource->state, "exited");
 }
 
+static void set_reason(struct order *order, const char *reason)
+{
+	(void)snprintf(order->reason, sizeof(order->reason), "%.199s", reason);
+	order->in_use = false;
+}
+
 /* One round for one kind: fresh from the listing, since it compares what the listing says. */
 static int remove_listed(struct work *work, enum resource_kind kind, struct error *err)
 {
@@ -208,10 +214,13 @@ static int remove_listed(struct work *work, enum resource_kind kind, struct erro
 
 		if (!is_to_go(work, resource, &cookie) && !is_old_job(resource))
 			continue;
-		if (clock_boot_seconds() >= work->ends_at)
-			return error_set(err, ERROR_TIMEOUT, "its time is over");
 		if (cookie != OLD_JOB)
-			work->orders[cookie - 1].reason[0] = '\0';
+			set_reason(&work->orders[cookie - 1], "");
+		if (clock_boot_seconds() >= work->ends_at) {
+			if (cookie != OLD_JOB)
+				set_reason(&work->orders[cookie - 1], "its task's time was over");
+			continue;
+		}
 		if (work->port.remove(work->port.engine, resource, cookie, err) < 0 ||
 		    gather(work, 1, &none, err) < 0)
 			return -1;

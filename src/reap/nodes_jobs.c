@@ -1,4 +1,5 @@
 /* What jobs give to a round on the swarm's other nodes, and what they have of it. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,10 @@
 
 #define TRIES_MAX 2
 #define RETRY_MS 100
+/* A round's arguments are a process's, whom the kernel gives 2 MiB for all of them, and an object
+ * of the swarm's store, which takes 1.5 MiB. What is left over is the next round's. */
+#define APPS_BYTES (128 * 1024)
+#define ORDERS_BYTES (64 * 1024) /* some 600: no more than a node removes in its task's time */
 
 /* Remote objects are told from this engine's by their node. */
 bool nodes_is_remote(const struct resource *resource)
@@ -48,45 +53,60 @@ void nodes_enter(struct job *job)
 	job->nodes_asked = false;
 }
 
-static void add_argument(struct word_list *arguments, char *text)
+/* Returns what it takes. */
+static size_t add_argument(struct word_list *arguments, char *text)
 {
-	word_list_append(arguments, text, strlen(text));
+	size_t length = strlen(text);
+
+	word_list_append(arguments, text, length);
 	free(text);
+	return length + 1;
 }
 
-static void add_app(const struct reaper *reaper, const struct job *job, struct word_list *arguments)
+static size_t add_app(const struct reaper *reaper, const struct job *job,
+		      struct word_list *arguments)
 {
 	CLEANUP(word_list_release) struct word_list names = { 0 };
+	size_t bytes = add_argument(arguments, xasprintf("app/%s", job->result.hash.hex));
 
-	add_argument(arguments, xasprintf("app/%s", job->result.hash.hex));
 	(void)plan_names(reaper, job, &names);
 	for (size_t i = 0; i < names.count; i++) {
 		struct app_hash hash = app_hash_of(names.words[i]);
 
 		if (!app_hash_equal(&hash, &job->result.hash))
-			add_argument(arguments, xasprintf("app/%s", hash.hex));
+			bytes += add_argument(arguments, xasprintf("app/%s", hash.hex));
 	}
 	for (size_t i = 0; i < job->services.count; i++)
-		add_argument(arguments, xasprintf("service/%s", job->services.words[i]));
+		bytes += add_argument(arguments, xasprintf("service/%s", job->services.words[i]));
+	return bytes;
 }
 
-/* Is there any? */
-static bool add_orders(struct job *job, struct word_list *arguments)
+/* What can't be ordered is judged like what was and stays. */
+static size_t add_order(const struct resource *resource, struct word_list *arguments)
 {
+	if (strlen(resource->id) > NAME_MAX)
+		return 0;
+	if (resource->kind == RESOURCE_CONTAINER)
+		return add_argument(arguments, xasprintf("remove/%s/container/%s", resource->node,
+							 resource->id));
+	if (!resource->created)
+		return 0;
+	return add_argument(arguments, xasprintf("remove/%s/volume/%s/%s", resource->node,
+						 resource->created, resource->id));
+}
+
+/* At least one, if the job has any, and no more than fit. Is there any? */
+static bool add_orders(struct job *job, size_t bytes_max, struct word_list *arguments)
+{
+	size_t bytes = 0;
 	bool any = false;
 
-	for (size_t i = 0; i < job->item_count; i++) {
+	for (size_t i = 0; i < job->item_count && (!any || bytes < bytes_max); i++) {
 		struct item *item = &job->items[i];
-		const struct resource *resource = &item->resource;
 
 		if (!is_to_go(item))
 			continue;
-		if (resource->kind == RESOURCE_CONTAINER)
-			add_argument(arguments, xasprintf("remove/%s/container/%s", resource->node,
-							  resource->id));
-		else if (resource->created)
-			add_argument(arguments, xasprintf("remove/%s/volume/%s/%s", resource->node,
-							  resource->created, resource->id));
+		bytes += add_order(&item->resource, arguments);
 		item->state = ITEM_SENT;
 		any = true;
 	}
@@ -98,23 +118,44 @@ static void add_hash(struct text *apps, const struct job *job)
 	text_appendf(apps, "%s%s", apps->length ? " " : "", job->result.hash.hex);
 }
 
+static bool is_asked(const struct job *job)
+{
+	return job->state == JOB_NODES && job->nodes_asked;
+}
+
+/* Returns how many there are; those that don't fit wait for the next round. */
+static size_t collect_apps(struct reaper *reaper, struct text *apps, struct word_list *arguments)
+{
+	size_t bytes = 0, count = 0;
+
+	for (size_t i = 0; i < reaper->job_count; i++) {
+		struct job *job = &reaper->jobs[i];
+
+		if (!is_asked(job))
+			continue;
+		job->nodes_asked = bytes < APPS_BYTES;
+		if (!job->nodes_asked)
+			continue;
+		add_hash(apps, job);
+		bytes += add_app(reaper, job, arguments);
+		count++;
+	}
+	return count;
+}
+
 void nodes_collect(struct reaper *reaper, struct text *apps, struct text *ordered,
 		   struct word_list *arguments)
 {
 	const struct settings *settings = reaper->options->settings;
+	size_t count;
 
 	for (size_t i = 0; i < settings->app_labels.count; i++)
-		add_argument(arguments, xasprintf("label/%s", settings->app_labels.words[i]));
-	for (size_t i = 0; i < reaper->job_count; i++) {
-		struct job *job = &reaper->jobs[i];
-
-		if (!job->nodes_asked || job->state != JOB_NODES)
-			continue;
-		add_hash(apps, job);
-		add_app(reaper, job, arguments);
-		if (add_orders(job, arguments))
-			add_hash(ordered, job);
-	}
+		(void)add_argument(arguments, xasprintf("label/%s", settings->app_labels.words[i]));
+	count = collect_apps(reaper, apps, arguments);
+	for (size_t i = 0; i < reaper->job_count; i++)
+		if (is_asked(&reaper->jobs[i]) &&
+		    add_orders(&reaper->jobs[i], ORDERS_BYTES / count, arguments))
+			add_hash(ordered, &reaper->jobs[i]);
 }
 
 /* What was ordered and is not reported any more is gone. */
@@ -123,10 +164,11 @@ static void judge_item(struct nodes *nodes, struct job *job, struct item *item)
 	struct action *action = &job->result.actions[item->action];
 	struct other_node *node = nodes_find(nodes, item->resource.node);
 
-	if (!nodes_is_remote(&item->resource) || item->state != ITEM_SENT)
+	if (!nodes_is_remote(&item->resource) || item->state == ITEM_FINISHED)
 		return;
-	item->state = ITEM_WAITING;
+	/* Neither what was ordered nor what was left for a later round is known to be gone. */
 	if (!node || !node->reported) {
+		item->state = ITEM_WAITING;
 		item->refused = true;
 		(void)error_set(&job->last_error, ERROR_ENGINE, "unable to clean node %s: %s",
 				node ? node->name : item->resource.node,
@@ -134,6 +176,9 @@ static void judge_item(struct nodes *nodes, struct job *job, struct item *item)
 		action_set_outcome(action, ACTION_FAILED, job->last_error.message);
 		return;
 	}
+	if (item->state != ITEM_SENT)
+		return;
+	item->state = ITEM_WAITING;
 	for (size_t i = 0; i < nodes->found.count; i++) {
 		const struct resource *found = &nodes->found.items[i];
 
@@ -201,7 +246,7 @@ void nodes_end_round(struct reaper *reaper)
 		struct job *job = &reaper->jobs[i];
 		const struct other_node *silent;
 
-		if (job->state != JOB_NODES || !job->nodes_asked)
+		if (!is_asked(job))
 			continue;
 		job->state = JOB_LISTING;
 		job->wants_after = reaper->look.number;

@@ -30,27 +30,41 @@ static void keep_result(void *data, const struct app_result *result)
 	app_result_copy(result, &last);
 }
 
-/* Reaps "shop". */
-static void reap_for(struct reap_target target)
+static void take_lock(struct reap_target *target)
 {
-	struct record record = { .known = true, .app = "shop" };
-	struct app_hash hash = app_hash_of("shop");
+	struct record record = { .known = true };
+	struct app_hash hash = app_hash_of(target->app);
+	bool made;
+
+	snprintf(record.app, sizeof(record.app), "%s", target->app);
+	CHECK_NUMBER(
+		app_lock_try(&dir, &hash, LOCK_ROLE_JANITOR, &record, &target->lock, &made, NULL),
+		LOCK_FREE);
+}
+
+static void reap_all(struct reap_target *targets, size_t count)
+{
 	struct sweep_result result = { 0 };
 	struct settings settings;
 	struct sweep_options options = small_engine_options(NULL, &settings);
-	bool made;
 
 	settings.engine_image = xstrdup("image");
 	two_nodes_connect(&world, &options);
 	options.on_result = keep_result;
-	CHECK_NUMBER(
-		app_lock_try(&dir, &hash, LOCK_ROLE_JANITOR, &record, &target.lock, &made, NULL),
-		LOCK_FREE);
-	reap_targets(&dir, &target, 1, &options, &result);
+	for (size_t i = 0; i < count; i++)
+		take_lock(&targets[i]);
+	reap_targets(&dir, targets, count, &options, &result);
 	done_at = clock_now_ms();
 	CHECK_NUMBER(world.count, 0);
 	settings_release(&settings);
-	app_lock_release(&target.lock);
+	for (size_t i = 0; i < count; i++)
+		app_lock_release(&targets[i].lock);
+}
+
+/* Reaps "shop". */
+static void reap_for(struct reap_target target)
+{
+	reap_all(&target, 1);
 }
 
 /* As a sweep does. */
@@ -229,6 +243,75 @@ static void test_silent_before_run(void)
 	CHECK_NUMBER(lockfile_is_there(), true);
 }
 
+#define MANY 1500
+
+/* Volumes with long names on node two, the last of them another app's: several rounds' orders. */
+static void begin_many(void)
+{
+	static struct node_object objects[MANY];
+	static char names[MANY][160];
+
+	for (size_t i = 0; i < MANY; i++) {
+		snprintf(names[i], sizeof(names[i]), "v%0140zu", i);
+		objects[i] = (struct node_object){ RESOURCE_VOLUME, names[i],
+						   i + 1 < MANY ? "shop" : "blog", "two" };
+	}
+	BEGIN(VOLUME("shop", NULL));
+	world.objects = objects;
+	world.object_count = MANY;
+}
+
+static size_t count_left(void)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < world.object_count; i++)
+		left += world.objects[i].name != NULL;
+	return left;
+}
+
+static size_t count_actions(enum action_outcome outcome)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < last.action_count; i++)
+		count += last.actions[i].outcome == outcome;
+	return count;
+}
+
+/* The large app does not keep the small one waiting. */
+static void test_many(void)
+{
+	struct reap_target targets[] = { { .app = "shop" }, { .app = "blog" } };
+
+	begin_many();
+	reap_all(targets, 2);
+	check_reaped();
+	CHECK_TEXT(last.app, "shop");
+	CHECK_NUMBER(count_actions(ACTION_REMOVED), MANY - 1);
+	CHECK_NUMBER(count_left(), 0);
+	CHECK_NUMBER(world.orders, MANY);
+	CU_ASSERT_TRUE(world.started >= 4);
+	CU_ASSERT_TRUE(world.most_bytes < 70000);
+}
+
+/* What was not ordered yet is not gone either. */
+static void test_many_then_silent(void)
+{
+	begin_many();
+	world.refusal = "no log";
+	world.refuses_from = 3;
+	reap_for((struct reap_target){ .app = "shop", .no_fence = true });
+	check_left("unable to clean node two: no log");
+	CHECK_NUMBER(count_actions(ACTION_REMOVED), world.orders / 2);
+	CHECK_NUMBER(count_actions(ACTION_FAILED), MANY - 1 - world.orders / 2);
+	CHECK_NUMBER(count_left(), MANY - (size_t)world.orders);
+	world.refusal = NULL;
+	reap();
+	check_reaped();
+	CHECK_NUMBER(count_left(), 1);
+}
+
 static void test_stays(void)
 {
 	BEGIN(VOLUME("shop", "two"), VOLUME("shop", NULL));
@@ -296,6 +379,8 @@ static const struct test tests[] = {
 	{ "whether the job was started is not known", test_unanswered },
 	{ "the job's task fails", test_refusal },
 	{ "a volume there can't be removed", test_stays },
+	{ "more orders than one round takes", test_many },
+	{ "silent before all was ordered: the rest is not called gone", test_many_then_silent },
 	{ "silent after an order: left, not called gone", test_silent_after_order },
 	{ "silent after an order of a teardown, likewise", test_silent_in_teardown },
 	{ "silent after an order of a run's start: waited for", test_silent_before_run },
