@@ -1,6 +1,7 @@
 #include "harness/harness.h"
 
 #include <CUnit/Basic.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,10 +59,25 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct suite *)a)->name, ((const struct suite *)b)->name);
 }
 
+/* nohup(1), a shell's "&" and Python hand down ignored signals, and ci-janitor passes on what it
+ * got: the tests' commands start as from a login shell, whatever started the tests. */
+static void forget_inherited_signals(void)
+{
+	struct sigaction now;
+	sigset_t none;
+
+	for (int i = 1; i <= SIGRTMAX; i++)
+		if (!sigaction(i, NULL, &now) && now.sa_handler == SIG_IGN)
+			(void)signal(i, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	unsigned failures;
 
+	forget_inherited_signals();
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (CU_initialize_registry() != CUE_SUCCESS)
 		return CU_get_error();
