@@ -2,6 +2,7 @@
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct text {
@@ -17,9 +18,12 @@ void text_appendf(struct text *text, const char *format, ...) __attribute__((for
 
 /* Appends hostile text so that it can't drive a terminal or fake a line: control characters,
  * DEL and bytes that are not valid UTF-8 come out as \xNN, a backslash as \\.
- * So does the bracket of "##[": wherever that stands in a line, the runners of GitHub Actions may
- * take what follows for a command. */
+ * So does a bracket that opens a command (text_opens_command). */
 void text_append_escaped(struct text *text, const char *piece);
+
+/* Is the byte at `at` the bracket of "##[" or "##vso["? Wherever those stand in a line, the runners
+ * of GitHub Actions and the agents of Azure Pipelines may take what follows for a command. */
+bool text_opens_command(const char *text, const char *at);
 
 /* What stands in the buffer, "" when empty. Owned by the buffer. */
 const char *text_get(const struct text *text);

@@ -77,7 +77,10 @@ static void write_line(const struct log_entry *entry)
 		append_for_people(entry, &line);
 	text_append(&line, "\n");
 	status_line_wipe();
-	(void)file_write_all(STDERR_FILENO, line.data, line.length);
+	if (state.reader == LOG_READER_JOURNAL)
+		log_journal_write(&line);
+	else
+		(void)file_write_all(STDERR_FILENO, line.data, line.length);
 }
 
 void log_put(const struct log_entry *entry)

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <linux/sockios.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +21,11 @@
 #include "log_internal.h"
 
 #define SOCKET "/run/systemd/journal/socket"
-/* A journal that hangs costs messages, and doesn't hold up the work. */
+/* A journal that hangs costs messages, and doesn't hold up the work: it is waited for once. */
 #define PATIENCE_MS 1000
 #define TAKEN_ROUNDS 50
+
+static bool hangs;
 
 /* systemd.exec(5), $JOURNAL_STREAM. It is inherited by those whose stderr is something else. */
 bool log_stream_is_journal(int fd)
@@ -102,11 +105,28 @@ int log_journal_send(const struct log_entry *entry)
 		return -1;
 	append_entry(entry, &datagram);
 	do
-		sent = sendto(fd, datagram.data, datagram.length, MSG_NOSIGNAL,
+		sent = sendto(fd, datagram.data, datagram.length,
+			      hangs ? MSG_NOSIGNAL | MSG_DONTWAIT : MSG_NOSIGNAL,
 			      (const struct sockaddr *)&address, sizeof(address));
 	while (sent < 0 && errno == EINTR);
-	if (sent < 0)
+	if (sent < 0) {
+		hangs |= errno == EAGAIN;
 		return -1;
+	}
 	wait_until_known(fd);
 	return 0;
+}
+
+/* The stream is shared with other processes: neither its flags nor its timeout are ours to set. */
+void log_journal_write(const struct text *line)
+{
+	struct pollfd stream = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	while (send(STDERR_FILENO, line->data, line->length, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN || hangs)
+			return;
+		hangs = poll(&stream, 1, PATIENCE_MS) == 0;
+	}
 }

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "base/cleanup.h"
 #include "base/memory.h"
 
 void text_release(struct text *text)
@@ -76,6 +78,19 @@ static size_t character_length(const unsigned char *c)
 	return length;
 }
 
+bool text_opens_command(const char *text, const char *at)
+{
+	static const char *const before[] = { "##", "##vso" };
+
+	for (size_t i = 0; *at == '[' && i < ARRAY_SIZE(before); i++) {
+		size_t length = strlen(before[i]);
+
+		if ((size_t)(at - text) >= length && !strncasecmp(at - length, before[i], length))
+			return true;
+	}
+	return false;
+}
+
 void text_append_escaped(struct text *text, const char *piece)
 {
 	const unsigned char *c = (const unsigned char *)piece;
@@ -85,8 +100,7 @@ void text_append_escaped(struct text *text, const char *piece)
 
 		if (*c == '\\')
 			text_append(text, "\\\\");
-		else if (*c == '[' && c - (const unsigned char *)piece >= 2 && c[-1] == '#' &&
-			 c[-2] == '#')
+		else if (text_opens_command(piece, (const char *)c))
 			text_append(text, "\\x5b");
 		else if (length)
 			text_append_bytes(text, c, length);

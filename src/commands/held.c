@@ -75,9 +75,10 @@ static int open_journal(void)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	/* A journal that hangs costs messages, and doesn't hold up the teardown. */
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
+	if (fd < 0)
 		return -1;
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
+	    connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 &&
 	    send(fd, header, sizeof(header) - 1, MSG_NOSIGNAL) == (ssize_t)sizeof(header) - 1)
 		return fd;
 	(void)close(fd);

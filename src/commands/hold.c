@@ -250,10 +250,21 @@ static int check_arguments(struct error *err)
 	return 0;
 }
 
+static void make_absolute_variable(const char *name)
+{
+	CLEANUP_FREE char *path = absolute(getenv(name));
+
+	/* An empty one counts as none. */
+	if (path && *getenv(name) && setenv(name, path, true) < 0)
+		abort();
+}
+
 static void make_absolute(struct context *context, char **config)
 {
 	char *lock_dir = absolute(context->settings.lock_dir);
 
+	make_absolute_variable("DOCKER_CERT_PATH");
+	make_absolute_variable("DOCKER_CONFIG");
 	free(context->settings.lock_dir);
 	context->settings.lock_dir = lock_dir;
 	*config = absolute(context->config);

@@ -177,6 +177,8 @@ void json_finish(json_t *document, struct text *out)
 	for (const char *c = line; *c; c++)
 		if (*c == 0x7f) /* the one control character that jansson lets through */
 			text_append(out, "\\u007f");
+		else if (text_opens_command(line, c)) /* within a string, since '#' is */
+			text_append(out, "\\u005b");
 		else
 			text_append_bytes(out, c, 1);
 	text_append(out, "\n");

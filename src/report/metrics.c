@@ -120,8 +120,9 @@ void metrics_render(const struct metrics *metrics, struct text *out)
 		gauge(out, SUCCEEDED, "When a sweep last ended with nothing dead left.",
 		      metrics->succeeded);
 	render_locks(metrics, out);
-	render_leftovers(metrics, out);
+	/* Before what may be more than the next sweep reads. */
 	render_counters(metrics, out);
+	render_leftovers(metrics, out);
 }
 
 /* The value of the line that begins with the name and a blank. */

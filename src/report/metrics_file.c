@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "report/metrics.h"
 
-/* Counters stand in the first few kilobytes of leftovers at most. */
+/* Counters stand in the first few kilobytes. */
 #define EARLIER_MAX (1024 * 1024)
 /* Anybody who may read the directory may lock it: never wait for long. */
 #define TURN_ROUNDS 50
@@ -39,10 +39,14 @@ static void add_file(int directory_fd, const char *name, struct metrics *metrics
 static int replace(int directory_fd, const char *name, const char *temporary,
 		   const struct text *text)
 {
-	CLEANUP_CLOSE int fd = openat(directory_fd, temporary,
-				      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	CLEANUP_CLOSE int fd = -1;
 	int errnum;
 
+	/* A killed sweep's, which had the same pid: that of a container's first process always is.
+	 */
+	(void)unlinkat(directory_fd, temporary, 0);
+	fd = openat(directory_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		    0644);
 	if (fd < 0)
 		return -1;
 	if (file_write_all(fd, text_get(text), text->length) == 0 && fchmod(fd, 0644) == 0 &&

@@ -217,10 +217,11 @@ static void variables_and_agents_marks(void)
 	char expected[600];
 
 	CHECK_NUMBER(run_command(&result,
-				 "unset COMPOSE_PROJECT_NAME; RUNNER_TRACKING_ID=x BUILD_ID=x "
-				 "JENKINS_NODE_COOKIE=x CI_JANITOR_RUN_ID=x MINE=kept "
+				 "cd %s; unset COMPOSE_PROJECT_NAME; RUNNER_TRACKING_ID=x "
+				 "BUILD_ID=x JENKINS_NODE_COOKIE=x CI_JANITOR_RUN_ID=x MINE=kept "
+				 "DOCKER_CERT_PATH=certs DOCKER_CONFIG= "
 				 "%s/hold --env --stack st --pid %d shop",
-				 hold_script(dir), (int)getpid()),
+				 dir, hold_script(dir), (int)getpid()),
 		     0);
 	lockfile_record(dir, "shop", &record);
 	snprintf(expected, sizeof(expected),
@@ -233,6 +234,14 @@ static void variables_and_agents_marks(void)
 	CHECK_NUMBER(run_command(&result, "tr '\\0' '\\n' </proc/%d/environ | grep MINE=kept",
 				 (int)record.pid),
 		     0);
+	/* It is in another directory, and must find the same files. */
+	CHECK_NUMBER(run_command(&result,
+				 "cd %s; tr '\\0' '\\n' </proc/%d/environ | "
+				 "grep -cx -e \"DOCKER_CERT_PATH=$(pwd -P)/certs\" "
+				 "-e DOCKER_CONFIG=",
+				 dir, (int)record.pid),
+		     0);
+	CHECK_TEXT(result.output, "2\n");
 	kill(record.pid, SIGTERM);
 	CU_ASSERT(wait_for_end(record.pid));
 }

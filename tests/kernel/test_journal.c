@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "dead_fixture.h"
@@ -187,11 +189,92 @@ static void without_its_socket(void)
 	close(fd);
 }
 
+/* More messages than the queues of sockets hold that nobody reads; no lock is touched. */
+static const char *many_messages(const char *dir)
+{
+	static char command[1024];
+	char path[600];
+	FILE *stream;
+
+	snprintf(path, sizeof(path), "%s/conf", dir);
+	stream = fopen(path, "we");
+	CU_ASSERT_FATAL(stream && fputs("[app]\nprotect = *\n", stream) >= 0 &&
+			fclose(stream) == 0);
+	snprintf(command, sizeof(command),
+		 "%s --lock-dir %s --config %s reap $(seq -f app%%g 1000)", PROGRAM, dir, path);
+	return command;
+}
+
+static int deaf_socket(const char *dir)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket", dir);
+	CU_ASSERT_FATAL(bind(fd, (const struct sockaddr *)&address, (socklen_t)sizeof(address)) ==
+			0);
+	return fd;
+}
+
+static void check_received(int fd, const char *expected)
+{
+	char text[64 * 1024] = "";
+
+	CU_ASSERT(recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT) > 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, expected));
+}
+
+/* It is waited for once, and neither for each message nor for ever. */
+static void nobody_reads(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir(), *journal = temp_dir();
+	int datagrams = deaf_socket(journal), streams = listening_socket(journal, "stdout");
+	int stream;
+
+	CHECK_NUMBER(
+		run_command(
+			&result,
+			"unshare -m --propagation private sh -c 'mount -t tmpfs none /run && "
+			"mkdir -p /run/systemd/journal && "
+			"mount --bind %s /run/systemd/journal && exec systemd-cat sh -c \"$1\"' "
+			"sh 'JOURNAL_STREAM=$(stat -Lc %%d:%%i /proc/self/fd/2) exec %s'",
+			journal, many_messages(dir)),
+		77);
+	stream = accept_soon(streams);
+	check_received(datagrams, "MESSAGE=app1 is protected by the configuration");
+	check_received(stream, "\n<3>app");
+	close(stream);
+	close(streams);
+	close(datagrams);
+}
+
+static void a_journald_that_is_stopped(void)
+{
+	const char *files = temp_dir();
+	char script[2048];
+	struct process job;
+
+	snprintf(script, sizeof(script),
+		 "kill -STOP $journald\n"
+		 "service %s || status=$?\n"
+		 "kill -CONT $journald\n"
+		 "[ \"$status\" = 77 ]\n"
+		 "journalctl --sync\n"
+		 "journalctl --directory=/run/log/journal -o cat | grep -qx 'app1 is protected "
+		 ".*'\n",
+		 many_messages(files));
+	start_job(&job, files, script);
+	CHECK_NUMBER(process_wait(&job, COMMAND_TIMEOUT_MS, NULL), 0);
+}
+
 static const struct test tests[] = {
 	{ "a sweep tells each app's story", a_sweep_tells_each_apps_story },
 	{ "what is left is an error", what_is_left_is_an_error },
 	{ "runs and holds", runs_and_holds },
 	{ "without its socket", without_its_socket },
+	{ "nobody reads", nobody_reads },
+	{ "a journald that is stopped", a_journald_that_is_stopped },
 	{ NULL, NULL },
 };
 TEST_SUITE(journal, tests)

@@ -132,6 +132,17 @@ static void test_file(void)
 	run_command(&result, "ls -A %s", dir);
 	CHECK_TEXT(result.output, "ci-janitor.prom\n");
 
+	/* A killed sweep's file of the same pid is in nobody's way. */
+	run_command(&result, "echo torn >%s/.ci-janitor.prom.%d", dir, (int)getpid());
+	{
+		CLEANUP(metrics_release) struct metrics metrics;
+
+		fill(&metrics);
+		CHECK_NUMBER(metrics_write(path, &metrics, &err), 0);
+	}
+	run_command(&result, "cd %s && ls -A && grep -c torn *", dir);
+	CHECK_TEXT(result.output, "ci-janitor.prom\n0\n");
+
 	/* What stands there is replaced, never followed or written into. */
 	run_command(&result, "cd %s && echo precious >victim && ln -sf victim ci-janitor.prom",
 		    dir);
@@ -143,6 +154,25 @@ static void test_file(void)
 	}
 	run_command(&result, "cd %s && cat victim && test ! -L ci-janitor.prom && ls -A", dir);
 	CHECK_TEXT(result.output, "precious\nci-janitor.prom\nvictim\n");
+}
+
+/* As when the engine can't be reached: all that is dead is left. */
+static void test_file_of_many_leftovers(void)
+{
+	CLEANUP_FREE char *path = xasprintf("%s/ci-janitor.prom", temp_dir());
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	struct app_result left = { .hash = { HASH }, .outcome = APP_LEFT };
+
+	for (int i = 0; i < 2; i++) {
+		CLEANUP(metrics_release) struct metrics metrics = { .sweeps = 1 };
+
+		for (int k = 0; k < 20000; k++)
+			metrics_add_result(&metrics, &left);
+		CHECK_NUMBER(metrics_write(path, &metrics, NULL), 0);
+	}
+	run_command(&result, "grep -v leftover %s", path);
+	CU_ASSERT(has(result.output, "ci_janitor_apps_left 20000"));
+	CU_ASSERT(has(result.output, "ci_janitor_sweeps_total 2"));
 }
 
 static void test_no_directory(void)
@@ -194,6 +224,7 @@ static const struct test tests[] = {
 	{ "counters go on where the earlier file ended", test_counters_go_on },
 	{ "foreign and broken files add nothing", test_foreign_files },
 	{ "the file is replaced at once", test_file },
+	{ "a file of many leftovers", test_file_of_many_leftovers },
 	{ "no directory", test_no_directory },
 	{ "alerts and dashboard name what is written", test_watchers },
 	{ NULL, NULL },

@@ -195,6 +195,27 @@ static void test_invalid_utf8_in_json(void)
 	}
 }
 
+/* The runners of CI systems look for commands in any line, JSON or not. */
+static void test_no_commands_in_json(void)
+{
+	static const char name[] = "a##[b##VSO[c#[d[";
+	CLEANUP(app_result_release) struct app_result result = { .app = "shop" };
+	struct report report = { .json = true };
+	CLEANUP_FREE char *bytes = NULL;
+	json_t *document, *action;
+	size_t size;
+
+	add(&result, RESOURCE_VOLUME, name, NULL, ACTION_REMOVED, NULL);
+	report.out = open_memstream(&bytes, &size);
+	CHECK_NUMBER(report_app(&report, &result, NULL), 0);
+	(void)fclose(report.out);
+	CU_ASSERT_PTR_NOT_NULL(strstr(bytes, "\"a##\\u005bb##VSO\\u005bc#[d[\""));
+	document = json_loads(bytes, 0, NULL);
+	action = json_array_get(json_object_get(document, "actions"), 0);
+	CHECK_TEXT(json_string_value(json_object_get(action, "name")), name);
+	json_decref(document);
+}
+
 /* Whatever bytes a name has, the JSON parses and is one line of printable ASCII. */
 static void test_json_of_any_bytes(void)
 {
@@ -307,6 +328,7 @@ static const struct test tests[] = {
 	{ "an app that nobody names", test_unnamed_app },
 	{ "hostile texts of an app", test_hostile_app },
 	{ "invalid UTF-8 in JSON", test_invalid_utf8_in_json },
+	{ "no commands in JSON", test_no_commands_in_json },
 	{ "JSON of any bytes is one line of ASCII", test_json_of_any_bytes },
 	{ "summaries", test_summaries },
 	{ "a summary as JSON", test_summary_json },

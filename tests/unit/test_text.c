@@ -50,6 +50,10 @@ static const struct {
 	{ "a\nb\tc\r", "a\\x0ab\\x09c\\x0d" },
 	{ "\x1b[2J", "\\x1b[2J" },
 	{ "\x7f\x01", "\\x7f\\x01" },
+	/* What would open a command for a CI system's runner. */
+	{ "##[x", "##\\x5bx" },
+	{ "a##vso[##Vso[", "a##vso\\x5b##Vso\\x5b" },
+	{ "[#[#vso[vso[##vs[", "[#[#vso[vso[##vs[" },
 	{ "back\\slash", "back\\\\slash" },
 	{ "\\x0a", "\\\\x0a" },
 	{ "caf\xc3\xa9", "caf\xc3\xa9" },
