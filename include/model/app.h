@@ -29,6 +29,8 @@ int app_name_check(const char *name, struct error *err);
 
 struct app_hash app_hash_of(const char *name);
 bool app_hash_equal(const struct app_hash *a, const struct app_hash *b);
+/* For qsort and bsearch. */
+int app_hash_compare(const void *a, const void *b);
 
 /* "ci-app-<hash>.lock" into buffer, which it returns. */
 const char *app_lockfile_name(const struct app_hash *hash, char buffer[APP_LOCKFILE_NAME_SIZE]);

@@ -21,9 +21,10 @@ int orphans_select(const struct resource_list *found, const struct owner_list *o
 		   const struct settings *settings, int64_t now, struct word_list *ret,
 		   struct error *err);
 
-/* Is everything that the app has old enough? false: reason names what is not. begun: the removal
- * has begun, and the engine may have made containers and volumes again by itself; then only what
- * somebody must have made counts. */
+/* Has the app anything, and is all of it old enough? false: reason says what is not. Tasks are the
+ * swarm's history, which outlives what was removed. begun: the removal has begun, and the engine
+ * may have made containers and volumes again by itself; then only what somebody must have made
+ * counts, if there is any. */
 bool orphans_are_old(const struct resource_list *found, const char *app,
 		     const struct settings *settings, int64_t now, bool begun, char *reason,
 		     size_t size);

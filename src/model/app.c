@@ -57,6 +57,11 @@ bool app_hash_equal(const struct app_hash *a, const struct app_hash *b)
 	return !strcmp(a->hex, b->hex);
 }
 
+int app_hash_compare(const void *a, const void *b)
+{
+	return strcmp(((const struct app_hash *)a)->hex, ((const struct app_hash *)b)->hex);
+}
+
 const char *app_lockfile_name(const struct app_hash *hash, char buffer[APP_LOCKFILE_NAME_SIZE])
 {
 	(void)snprintf(buffer, APP_LOCKFILE_NAME_SIZE, PREFIX "%s" SUFFIX, hash->hex);

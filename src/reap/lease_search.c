@@ -60,13 +60,22 @@ static int list(struct reaper *reaper, struct resource_list *ret, struct error *
 	return wait_for(reaper, 1, reaper->deadline, ret, err);
 }
 
-int lease_search_look(struct reaper *reaper, struct lease_search *search)
+static bool has_lockfile(const struct app_hash *lockfiles, size_t count,
+			 const struct app_hash *hash)
+{
+	return count && bsearch(hash, lockfiles, count, sizeof(*lockfiles), app_hash_compare);
+}
+
+int lease_search_look(struct reaper *reaper, struct app_hash *lockfiles, size_t count,
+		      struct lease_search *search)
 {
 	CLEANUP(resource_list_release) struct resource_list found = { 0 };
 	int64_t now;
 
 	if (list(reaper, &found, &search->error) < 0)
 		return -1;
+	if (count)
+		qsort(lockfiles, count, sizeof(*lockfiles), app_hash_compare);
 	now = clock_boot_ms();
 	reaper->sightings = xcalloc(1, sizeof(*reaper->sightings));
 	sightings_read(reaper->dir, reaper->sightings);
@@ -77,7 +86,8 @@ int lease_search_look(struct reaper *reaper, struct lease_search *search)
 		if (!lease_read(&found.items[i], lease))
 			continue;
 		(void)sightings_note(reaper->sightings, lease, now);
-		search->count++;
+		search->count += lease->state == LEASE_RELEASED ||
+				 !has_lockfile(lockfiles, count, &lease->hash);
 	}
 	sightings_sort(reaper->sightings);
 	/* Not written: then it begins to watch anew next time. */

@@ -10,8 +10,10 @@ struct lease_search {
 	struct error error;
 };
 
-/* Lists them, and notes what is seen. */
-int lease_search_look(struct reaper *reaper, struct lease_search *search);
+/* Lists them, and notes what is seen. Those whose app has one of the lockfiles, which it sorts, are
+ * left to whoever looks at that. */
+int lease_search_look(struct reaper *reaper, struct app_hash *lockfiles, size_t count,
+		      struct lease_search *search);
 /* Reaps the apps of the dead ones, `size` at a time. */
 void lease_search_reap(struct reaper *reaper, const struct lease_search *search, size_t size);
 void lease_search_release(struct lease_search *search);

@@ -62,6 +62,8 @@ bool orphans_are_old(const struct resource_list *found, const char *app,
 		     const struct settings *settings, int64_t now, bool begun, char *reason,
 		     size_t size)
 {
+	bool any = begun;
+
 	for (size_t i = 0; i < found->count; i++) {
 		const struct resource *resource = &found->items[i];
 		int64_t created;
@@ -69,6 +71,7 @@ bool orphans_are_old(const struct resource_list *found, const char *app,
 		if (resource->kind == RESOURCE_TASK || (begun && !is_made_by_somebody(resource)) ||
 		    !is_of(resource, app, settings))
 			continue;
+		any = true;
 		if (created_at(resource, &created) &&
 		    now - created >= settings->orphan_min_age_ms / 1000)
 			continue;
@@ -77,7 +80,9 @@ bool orphans_are_old(const struct resource_list *found, const char *app,
 			       resource->name ? resource->name : resource->id);
 		return false;
 	}
-	return true;
+	if (!any)
+		(void)snprintf(reason, size, "nothing of it is left");
+	return any;
 }
 
 static bool is_candidate(const char *name, const struct owner_list *owners,

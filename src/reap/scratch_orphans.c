@@ -30,11 +30,6 @@ static void note(const struct app_hash *hash, void *data)
 	found->items[found->count++] = *hash;
 }
 
-static int by_hash(const void *a, const void *b)
-{
-	return strcmp(((const struct app_hash *)a)->hex, ((const struct app_hash *)b)->hex);
-}
-
 static int64_t newest(const struct reaper *reaper)
 {
 	int64_t now = clock_wall_seconds();
@@ -44,7 +39,7 @@ static int64_t newest(const struct reaper *reaper)
 	return old < boot ? old : boot;
 }
 
-/* Under the app's lock: whoever has deleted its lockfile may live. 0, or -1 with *err. */
+/* No lockfile proves that nobody lives who has deleted his. 0, or -1 with *err. */
 static int check_deleted(const struct reaper *reaper, const struct app_hash *hash,
 			 struct error *err)
 {
@@ -112,10 +107,13 @@ static void plan(struct reaper *reaper, const struct app_hash *hash, size_t coun
 	struct error err = { .kind = ERROR_NONE };
 	struct app_lock file = APP_LOCK_NONE;
 
-	if (lock_look_open(reaper->dir, hash, &file, &err) == LOCK_GONE)
-		say(reaper, hash, count, &err);
-	else
+	if (lock_look_open(reaper->dir, hash, &file, &err) != LOCK_GONE) {
 		app_lock_release(&file);
+		return;
+	}
+	if (check_deleted(reaper, hash, &err) < 0)
+		count = 0;
+	say(reaper, hash, count, &err);
 }
 
 void scratch_orphans_sweep(struct reaper *reaper)
@@ -128,7 +126,7 @@ void scratch_orphans_sweep(struct reaper *reaper)
 	    reaper->result->orphan_error.kind == ERROR_NONE)
 		reaper->result->orphan_error = err;
 	if (found.count)
-		qsort(found.items, found.count, sizeof(*found.items), by_hash);
+		qsort(found.items, found.count, sizeof(*found.items), app_hash_compare);
 	for (size_t i = 0, next; i < found.count && !sweep_is_told(reaper); i = next) {
 		for (next = i + 1;
 		     next < found.count && app_hash_equal(&found.items[i], &found.items[next]);)

@@ -367,7 +367,7 @@ int reap_sweep(const struct lock_dir *dir, const struct sweep_options *options,
 		return -1;
 	}
 	targets = xcalloc(size, sizeof(*targets));
-	if (options->lease && lease_search_look(&reaper, &search) < 0)
+	if (options->lease && lease_search_look(&reaper, hashes.items, hashes.count, &search) < 0)
 		ret->lease_error = search.error;
 	probe_all(&reaper, &hashes, targets, size);
 	if (search.count && !ret->interrupted)

@@ -10,6 +10,7 @@ struct swarm {
 	struct small_engine engine; /* first: the engine's own functions take it for theirs */
 	struct resource lease;	    /* id NULL: none */
 	bool hides_volumes;	    /* their listing fails */
+	int lease_listings;	    /* of one lease */
 };
 
 static struct lock_dir dir;
@@ -53,6 +54,7 @@ static int list(void *data, enum resource_kind kind, const struct list_filter *f
 	}
 	if (!leases)
 		return engine_port.list(data, kind, filter, cookie, err);
+	swarm->lease_listings += filter->name_count > 0;
 	(void)answer(swarm, cookie, ENGINE_DONE);
 	if (swarm->lease.id)
 		resource_copy(&swarm->lease,
@@ -170,8 +172,33 @@ static void test_nothing_listed(void)
 	CU_ASSERT_PTR_NULL(swarm.lease.id);
 }
 
+/* What the lockfile has told needn't be told by the lease, as it was before, as well. */
+static void test_lockfile_and_lease(void)
+{
+	struct swarm swarm = { .engine = {
+				       .objects = { { RESOURCE_VOLUME, "shop_data", "shop" } } } };
+	struct record record = { .known = true, .app = "shop", .phase = RUN_PHASE_RUNNING };
+	struct app_hash hash = app_hash_of("shop");
+	struct app_lock lock = APP_LOCK_NONE;
+	struct sweep_result result;
+	bool made;
+
+	CHECK_NUMBER(app_lock_try(&dir, &hash, LOCK_ROLE_JANITOR, &record, &lock, &made, NULL),
+		     LOCK_FREE);
+	app_lock_release(&lock);
+	leave_lease(&swarm);
+	result = sweep(&swarm, "first", 60000);
+	CHECK_NUMBER(result.reaped, 1);
+	CHECK_NUMBER(result.locks, 1);
+	CU_ASSERT_PTR_NULL(swarm.lease.id);
+	CHECK_NUMBER(app_lock_probe(&dir, &hash, &lock, NULL), LOCK_GONE);
+	/* Before it is taken over, and after. */
+	CHECK_NUMBER(swarm.lease_listings, 2);
+}
+
 static const struct test tests[] = {
 	{ "nothing could be listed", test_nothing_listed },
+	{ "a lockfile, and a lease", test_lockfile_and_lease },
 	{ NULL, NULL },
 };
 TEST_SUITE_WITH(lease_reap, tests, set_up, tear_down)

@@ -155,6 +155,8 @@ static void test_ages(void)
 	add(&world, RESOURCE_SERVICE, "x", "pr-13", OLD);
 	add(&world, RESOURCE_SECRET, "pr-13x_token", NULL, YOUNG);
 	add(&world, RESOURCE_TASK, "x", "pr-13", YOUNG);
+	/* The history of one that somebody has removed. */
+	add(&world, RESOURCE_TASK, "x", "pr-14", OLD);
 	check_orphans(&world, "pr-1 pr-13 pr-7 pr-9 ");
 }
 
@@ -181,6 +183,11 @@ static void test_after_the_begin(void)
 	struct resource *task;
 
 	world_init(&world);
+	CU_ASSERT_TRUE(orphans_are_old(&world.found, "pr-1", &world.settings, NOW, true, reason,
+				       sizeof(reason)));
+	CU_ASSERT_FALSE(orphans_are_old(&world.found, "pr-1", &world.settings, NOW, false, reason,
+					sizeof(reason)));
+	CHECK_TEXT(reason, "nothing of it is left");
 	task = add(&world, RESOURCE_CONTAINER, "pr-1_web.1", "pr-1", "1767225000");
 	task->service_id = xstrdup("s1");
 	add(&world, RESOURCE_VOLUME, "pr-1_data", "pr-1", YOUNG);
