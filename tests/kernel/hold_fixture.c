@@ -19,8 +19,8 @@ static void write_script(const char *path, const char *command, const char *dir,
 	FILE *script = fopen(path, "we");
 
 	if (!script ||
-	    fprintf(script, "#!/bin/sh\nexec %s --lock-dir %s %s %s \"$@\"\n", PROGRAM, dir,
-		    command, options) < 0 ||
+	    fprintf(script, "#!/bin/sh\nexec %s --lock-dir %s %s %s \"$@\"\n", program_for_all(),
+		    dir, command, options) < 0 ||
 	    fclose(script) || chmod(path, 0755)) {
 		perror(path);
 		exit(EXIT_FAILURE);

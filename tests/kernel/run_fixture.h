@@ -17,6 +17,14 @@
 	"exec " PROGRAM " --lock-dir %s -H unix://%s/" name " run --no-fresh --no-teardown "
 #define SOON_MS 20000
 
+/* The program where ordinary users reach it, too: a clone may be in root's own folder. */
+const char *program_for_all(void);
+/* A lock directory for everybody. */
+const char *open_dir(void);
+
+/* For a mount namespace of one's own in a container without such devices. */
+#define NEED_LOOP_DEVICES "{ test -e /dev/loop-control || mount -t devtmpfs none /dev; }"
+
 /* The path of the app's lockfile, in a buffer that lives until the next call. */
 const char *lockfile_path(const char *dir, const char *app);
 bool lockfile_exists(const char *dir, const char *app);

@@ -302,28 +302,28 @@ static void test_interrupted(void)
 	hostile_close(&hostile);
 }
 
-/* words: the directory, the configuration, an app. */
+/* words: the directory, the configuration, an app, the program. */
 static void use_as_member(const char *const *words)
 {
 	struct command_result result = { 0 };
 
 	EXPECT(run_command(&result,
-			   "exec " PROGRAM " --config %s --lock-dir %s --host " UNREACHABLE
+			   "exec %s --config %s --lock-dir %s --host " UNREACHABLE
 			   " run --no-fresh --no-teardown %s -- echo it ran",
-			   words[1], words[0], words[2]) == 0);
+			   words[3], words[1], words[0], words[2]) == 0);
 	EXPECT(!strcmp(result.output, "it ran\n"));
 	/* Left dead, for the other one to take. */
 	EXPECT(run_command(&result,
-			   "exec " PROGRAM " --config %s --lock-dir %s --host " UNREACHABLE
+			   "exec %s --config %s --lock-dir %s --host " UNREACHABLE
 			   " run --no-fresh --no-teardown %s -- sh -c 'kill -KILL $PPID; sleep 9'",
-			   words[1], words[0], words[2]) == 128 + SIGKILL);
+			   words[3], words[1], words[0], words[2]) == 128 + SIGKILL);
 	EXPECT(lockfile_exists(words[0], words[2]));
 }
 
 struct member {
 	uid_t uid;
 	gid_t group;
-	const char *words[3];
+	const char *words[4];
 };
 
 static void become_member(void *data)
@@ -362,16 +362,17 @@ static void test_group(void)
 		member->words[0] = dir;
 		member->words[1] = config;
 		member->words[2] = "shop";
+		member->words[3] = program_for_all();
 		CU_ASSERT_TRUE(holds_in_child(become_member, member));
 	}
 	CHECK_NUMBER(stat(lockfile_path(dir, "shop"), &status), 0);
 	CHECK_NUMBER(status.st_mode & 07777, 0660);
 	CHECK_NUMBER(status.st_gid, GROUP);
 	CHECK_NUMBER(run_command(&result,
-				 "exec setpriv --reuid 65534 --regid 65534 --clear-groups " PROGRAM
+				 "exec setpriv --reuid 65534 --regid 65534 --clear-groups %s"
 				 " --config %s --lock-dir %s --host " UNREACHABLE
 				 " run --no-fresh --no-teardown shop -- echo it ran",
-				 config, dir),
+				 program_for_all(), config, dir),
 		     77);
 	CHECK_TEXT(result.output, "");
 	CU_ASSERT_PTR_NOT_NULL(strstr(result.errors, lockfile_path(dir, "shop")));

@@ -12,19 +12,14 @@
 #include "harness/refuse.h"
 #include "run_fixture.h"
 
-#define AS_NOBODY "exec setpriv --reuid 65534 --regid 65534 --clear-groups "
-#define IN_NAMESPACE PROGRAM " --lock-dir %s run --no-fresh --no-teardown --pid-namespace "
+/* An ordinary user gets no new /proc where the one that is there is covered in part, as a
+ * container's. */
+#define AS_NOBODY                                                                                  \
+	"exec unshare --mount sh -c 'mount -t proc proc /proc && exec \"$@\"' sh setpriv --reuid " \
+	"65534 --regid 65534 --clear-groups "
+#define IN_NAMESPACE "%s --lock-dir %s run --no-fresh --no-teardown --pid-namespace "
 
 static const char *const users[] = { "exec ", AS_NOBODY };
-
-static const char *new_dir(void)
-{
-	const char *dir = temp_dir();
-	CLEANUP_COMMAND struct command_result result = { 0 };
-
-	CHECK_NUMBER(run_command(&result, "chmod 1777 %s; chmod 755 %s/..", dir, dir), 0);
-	return dir;
-}
 
 static size_t user_count(void)
 {
@@ -50,7 +45,7 @@ static void statuses(void)
 		CLEANUP_COMMAND struct command_result result = { 0 };
 
 		CHECK_NUMBER(run_command(&result, "%s" IN_NAMESPACE "shop -- %s", users[i / 7],
-					 new_dir(), rows[i % 7].command),
+					 program_for_all(), open_dir(), rows[i % 7].command),
 			     rows[i % 7].status);
 	}
 }
@@ -68,7 +63,7 @@ static void what_is_seen_inside(void)
 			run_command(&result,
 				    "%s" IN_NAMESPACE "shop -- sh -c 'echo $(id -u) $(id -g) $$;"
 				    " cd /proc; for p in [0-9]*; do test -d $p && echo $p; done'",
-				    users[i], new_dir()),
+				    users[i], program_for_all(), open_dir()),
 			0);
 		CHECK_TEXT(result.output, expected);
 	}
@@ -78,7 +73,7 @@ static void what_is_seen_inside(void)
 static void signals(void)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
-	const char *dir = new_dir();
+	const char *dir = open_dir();
 	struct process process;
 
 	CHECK_NUMBER(run_command(&result,
@@ -93,7 +88,7 @@ static void signals(void)
 				 "chmod 755 %s/script",
 				 dir, dir),
 		     0);
-	process_start(&process, "exec " IN_NAMESPACE "shop -- %s/script", dir, dir);
+	process_start(&process, "exec " IN_NAMESPACE "shop -- %s/script", PROGRAM, dir, dir);
 	CU_ASSERT(wait_for_output(&process, "ready\nready\nready"));
 	kill(process.pid, SIGUSR1);
 	CU_ASSERT(wait_for_output(&process, "usr"));
@@ -108,7 +103,7 @@ static void sigkill_ends_them_all(void)
 {
 	for (size_t i = 0; i < user_count(); i++) {
 		CLEANUP_COMMAND struct command_result result = { 0 };
-		const char *dir = new_dir();
+		const char *dir = open_dir();
 		struct process process;
 		char name[64];
 
@@ -117,7 +112,7 @@ static void sigkill_ends_them_all(void)
 			      "%s" IN_NAMESPACE
 			      "shop -- sh -c 'env -i setsid sh -c \"sleep %s >&- 2>&- <&- & "
 			      "sleep %s >&- 2>&- <&- &\" & echo ready; wait; sleep %s'",
-			      users[i], dir, name, name, name);
+			      users[i], program_for_all(), dir, name, name, name);
 		CU_ASSERT(wait_for_output(&process, "ready"));
 		CHECK_NUMBER(run_command(&result,
 					 "for i in $(seq 200); do test $(pgrep -cfx 'sleep %s') = 3"
@@ -150,7 +145,7 @@ static void orphans_are_waited_for(void)
 			"shop -- sh -c 'for i in 1 2 3 4 5 6 7 8 9; do (true & true) & done; wait;"
 			" for i in $(seq 200); do grep -ls \"^State:.Z\" /proc/[0-9]*/status"
 			" >/dev/null || exit 0; sleep 0.05; done; echo zombies'",
-			new_dir()),
+			PROGRAM, open_dir()),
 		0);
 	CHECK_TEXT(result.output, "");
 }
@@ -165,7 +160,9 @@ static void where_it_is_not_allowed(void)
 	CLEANUP_COMMAND struct command_result result = { 0 };
 
 	commands_refuse(calls, 2);
-	CHECK_NUMBER(run_command(&result, "exec " IN_NAMESPACE "shop -- echo ran", new_dir()), 77);
+	CHECK_NUMBER(
+		run_command(&result, "exec " IN_NAMESPACE "shop -- echo ran", PROGRAM, open_dir()),
+		77);
 	commands_refuse(NULL, 0);
 	CHECK_TEXT(result.output, "");
 	CU_ASSERT(strstr(result.errors, "PID namespace") != NULL);
@@ -174,7 +171,7 @@ static void where_it_is_not_allowed(void)
 /* The lock lives as long as any process that has it. */
 static void hold_lock(void)
 {
-	const char *dir = new_dir();
+	const char *dir = open_dir();
 	struct process process;
 	char *output;
 	pid_t daemon;
@@ -204,7 +201,7 @@ static void hold_lock(void)
 static void without_hold_lock(void)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
-	const char *dir = new_dir();
+	const char *dir = open_dir();
 
 	CHECK_NUMBER(run_command(&result, RUN "shop -- sh -c 'ls -l /proc/self/fd | grep -c lock$'",
 				 dir),

@@ -35,7 +35,7 @@ static const struct refused_call newer[] = {
 	"exec unshare --mount sh -c 'mount -t tmpfs none /sys/fs/cgroup && exec \"$@\"' sh "
 #define WITHOUT_ADMIN "exec setpriv --bounding-set -sys_admin "
 #define AS_NOBODY "exec setpriv --reuid 65534 --regid 65534 --clear-groups "
-#define RUN_HERE PROGRAM " --lock-dir %s run --no-fresh --no-teardown "
+#define RUN_HERE "%s --lock-dir %s run --no-fresh --no-teardown "
 
 static const struct circumstance {
 	const char *prefix;
@@ -48,37 +48,32 @@ static const struct circumstance {
 	{ AS_NOBODY, NULL, 0, false },	       { AS_NOBODY, newer, NEWER_COUNT, false },
 };
 
-static const char *shared_dir(void)
-{
-	CLEANUP_COMMAND struct command_result result = { 0 };
-	const char *dir = temp_dir();
-
-	CHECK_NUMBER(run_command(&result, "chmod 1777 %s; chmod 755 %s/..", dir, dir), 0);
-	return dir;
-}
-
 /* Statuses, a stop that reaches CMD once, no daemon left behind, the lock free. */
 static void lives_through(const struct circumstance *circumstance)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
 	const char *prefix = circumstance->prefix;
-	const char *dir = shared_dir();
+	const char *program = program_for_all(), *dir = open_dir();
 	struct process process;
 
 	commands_refuse(circumstance->refused, circumstance->count);
-	CHECK_NUMBER(run_command(&result, "%s" RUN_HERE "shop -- sh -c 'exit 9'", prefix, dir), 9);
-	CHECK_NUMBER(run_command(&result, "%s" RUN_HERE "shop -- /nonexistent", prefix, dir), 127);
+	CHECK_NUMBER(
+		run_command(&result, "%s" RUN_HERE "shop -- sh -c 'exit 9'", prefix, program, dir),
+		9);
+	CHECK_NUMBER(
+		run_command(&result, "%s" RUN_HERE "shop -- /nonexistent", prefix, program, dir),
+		127);
 	CHECK_NUMBER(run_command(&result,
 				 "%s" RUN_HERE
 				 "shop -- sh -c 'env -i setsid sleep 600 & setsid sleep 600 &"
 				 " echo pid $!.'",
-				 prefix, dir),
+				 prefix, program, dir),
 		     0);
 	CHECK_NUMBER(kill((pid_t)number_after(result.output, "pid "), 0), -1);
 	process_start(&process,
 		      "%s" RUN_HERE "shop -- sh -c 'trap \"echo got; exit\" TERM; echo ready;"
 		      " while :; do sleep 0.02; done'",
-		      prefix, dir);
+		      prefix, program, dir);
 	CU_ASSERT(wait_for_output(&process, "ready"));
 	kill(process.pid, SIGTERM);
 	CHECK_NUMBER(process_wait(&process, SOON_MS, &result), 143);
@@ -86,7 +81,7 @@ static void lives_through(const struct circumstance *circumstance)
 	CHECK_NUMBER(run_command(&result,
 				 "%s" RUN_HERE "--deadline 200ms --kill-grace 100ms shop -- sh -c"
 				 " 'trap \"\" TERM; while :; do sleep 0.02; done'",
-				 prefix, dir),
+				 prefix, program, dir),
 		     142);
 	commands_refuse(NULL, 0);
 	CU_ASSERT(lockfile_is_free(dir, "shop"));
@@ -112,7 +107,7 @@ static void the_parents_death_without_pidfds(void)
 	process_start(&agent,
 		      RUN_HERE "shop -- sh -c 'trap \"touch %s; exit\" TERM; echo ready;"
 			       " while :; do sleep 0.02; done' & wait",
-		      dir, file);
+		      PROGRAM, dir, file);
 	commands_refuse(NULL, 0);
 	CU_ASSERT(wait_for_output(&agent, "ready"));
 	kill(agent.pid, SIGKILL);
@@ -129,7 +124,7 @@ static void a_pid_namespace_on_an_old_kernel(void)
 
 	commands_refuse(newer, NEWER_COUNT);
 	CHECK_NUMBER(run_command(&result, "exec " RUN_HERE "--pid-namespace shop -- sh -c 'exit 5'",
-				 temp_dir()),
+				 PROGRAM, temp_dir()),
 		     5);
 	commands_refuse(NULL, 0);
 }
