@@ -2,15 +2,12 @@
 # A new user's try: an empty Debian with nothing but its base and systemd, the README, and what it says.
 # By hand, as root:
 #
-#	make check-newuser		RELEASES="bookworm trixie"; LAYERS="unit manual", or "all"
+#	make check-newuser		RELEASES="bookworm trixie"; ONLY="unit manual": these layers, not all
 #
-# The systems are made by debootstrap, once, in $CI_JANITOR_SYSTEMS (by default below ~/.cache), and only
-# read; those of tests/packages beside them have no systemd. For what is to be downloaded the machine boots
-# in this one's network, then in a network of its own.
-#
-# Tried on 2026-11-21 with LAYERS="unit manual", all as the README says: trixie (13.7, gcc 14.2, Docker
-# 26.1.5) in five minutes; bookworm (12.15, gcc 12.2, Docker 20.10.24) part by part, use.sh not at once after
-# build.sh but in the same system, booted anew.
+# Every indented line of README.md is pasted, or compared with what is printed; what isn't is named in the
+# end, and fails the try. The systems are made by debootstrap, once, in $CI_JANITOR_SYSTEMS (by default below
+# ~/.cache), and only read; those of tests/packages beside them have no systemd. For what is to be
+# downloaded a machine boots in this one's network, then in a network of its own.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -42,27 +39,55 @@ need_root() { # RELEASE
 	mv "$root.new" "$root"
 }
 
+boot() { # MACHINE [ours]
+	MACHINE_NETWORK=${2:-own} "$MACHINE" boot "$1"
+}
+
+make_machine() { # NAME
+	"$MACHINE" make "$WORK/$1" "$$"
+	mkdir -p "$WORK/$1/disk/srv" "$WORK/$1/disk/etc"
+	git clone -q --bare "$HERE/../.." "$WORK/$1/disk/srv/ci-janitor.git"
+	cp /etc/resolv.conf "$WORK/$1/disk/etc/resolv.conf"
+}
+
 # What the user does, in a script that is made of words.sh and a story.
+# shellcheck disable=SC2016 # expanded by the inner shell
 act() { # MACHINE STORY
-	cat "$HERE/words.sh" "$HERE/$2.sh" |
-		"$MACHINE" inside "$1" env -i HOME=/root LC_ALL=C LAYERS="${LAYERS:-unit manual}" \
-			PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-			sh -c 'bash -euo pipefail; exit $?' # for `hold`, a parent in there
+	local began=$SECONDS
+	# The shell around it is the parent that `hold` is tied to.
+	"$MACHINE" inside "$1" env -i HOME=/root LC_ALL=C LAYERS="${ONLY:-all}" \
+		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+		sh -c 'bash -c "$1"; exit $?' sh "$(cat "$HERE/words.sh" "$HERE/$2.sh")" </dev/null
+	[ ! -f "$1/disk/root/pasted" ] || cat "$1/disk/root/pasted" >>"$WORK/pasted"
+	echo "=== $2: $((SECONDS - began)) s"
+}
+
+# The README is the committed one, as the machines have it. What is left out here is a word to a CI.
+check_all_pasted() { # RELEASE
+	local left
+	left=$(git -C "$WORK/$1/disk/srv/ci-janitor.git" show HEAD:README.md |
+		sed -n 's/^    //p' | grep -vxF -f "$WORK/pasted" -e '  if: always()' || :)
+	[ -z "$left" ] || die "$1: in the README, and not tried:
+$left"
 }
 
 try() { # RELEASE
-	local machine=$WORK/$1
 	export MACHINE_ROOT=$FOLDER/$1-systemd
-	"$MACHINE" make "$machine" "$$"
-	mkdir -p "$machine/disk/srv" "$machine/disk/etc"
-	git clone -q --bare "$HERE/../.." "$machine/disk/srv/ci-janitor.git"
-	cp /etc/resolv.conf "$machine/disk/etc/resolv.conf"
-	MACHINE_NETWORK=ours "$MACHINE" boot "$machine"
-	act "$machine" build
-	"$MACHINE" cut-power "$machine"
-	"$MACHINE" boot "$machine"
-	act "$machine" use
-	"$MACHINE" remove "$machine"
+	: >"$WORK/pasted"
+	for story in package source; do
+		make_machine "$1-$story"
+		boot "$WORK/$1-$story" ours
+		act "$WORK/$1-$story" "$story"
+		"$MACHINE" remove "$WORK/$1-$story"
+	done
+	make_machine "$1"
+	boot "$WORK/$1" ours
+	act "$WORK/$1" first
+	"$MACHINE" cut-power "$WORK/$1"
+	boot "$WORK/$1"
+	act "$WORK/$1" use
+	check_all_pasted "$1"
+	"$MACHINE" remove "$WORK/$1"
 }
 
 [ "$(id -u)" -eq 0 ] || die "run as root"

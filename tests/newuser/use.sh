@@ -15,9 +15,9 @@ END
 deploy=$(line 'docker stack deploy')
 # A service has its container and its volume a while after it was made.
 is_up='until [ -n "$(docker ps -q -f status=running -f "label=com.docker.stack.namespace=$CI_APP")" ]; do sleep 0.2; done'
-printf '%s\n' '#!/bin/sh' 'set -e' "${deploy/deploy /deploy --resolve-image never }" "$is_up" 'touch deployed' 'exec $TEST' \
-	>deploy-and-test.sh
-chmod 755 deploy-and-test.sh
+printf '%s\n' '#!/bin/sh' 'set -e' "$deploy" "$is_up" 'touch deployed' 'exec $TEST' >deploy-and-test.sh
+printf '%s\n' '#!/bin/sh' 'test -n "$(docker ps -q -f "label=com.docker.stack.namespace=$CI_APP")"' >test.sh
+chmod 755 deploy-and-test.sh test.sh
 
 objects() { # APP
 	docker service ls -q -f "label=com.docker.stack.namespace=$1"
@@ -63,6 +63,7 @@ set +a
 ci-janitor status "$CI_APP"
 eval "$deploy"
 eval "$is_up"
+paste './test.sh' || fail "the stack isn't up"
 paste 'ci-janitor release "$CI_APP"'
 is_gone shop-pr-8 || fail "shop-pr-8 is left by release"
 mapfile -t given < <(cut -d= -f1 "$GITHUB_ENV")
@@ -75,20 +76,19 @@ eval "$is_up"
 paste 'ci-janitor release "$CI_APP"'
 is_gone shop || fail "shop is left by release"
 paste 'journalctl CI_JANITOR_APP=shop' quoted | grep 'removed volume shop_data' || fail "the journal doesn't tell of shop"
+paste 'journalctl -t ci-janitor' quoted | grep -q 'removed volume shop_data' || fail "the journal doesn't tell of ci-janitor"
 unset "${given[@]}"
 
 # Its blocks of configuration are taken as they stand.
 config=/etc/ci-janitor/ci-janitor.conf
-for section in app orphans; do
-	sed -n "/^    \\[$section\\]/,/^\$/s/^    //p" "$CLONE/README.md" | awk 'NF' >>"$config.all"
-done
-grep -q app_pattern "$config.all"
-awk '/^\[/ { n++ } { print >("/root/job/block" n) }' "$config.all"
-for block in /root/job/block*; do
+awk '/^    \[/ { n++ } /^$/ { on = 0 } /^    \[/ { on = 1 } on { print substr($0, 5) >("/root/job/block" n) }' \
+	"$CLONE/README.md"
+grep -q app_pattern block*
+for block in block*; do
 	cp "$block" "$config"
 	ci-janitor list >/dev/null || fail "not valid: $(cat "$block")"
+	cat "$block" >>"$PASTED"
 done
-rm "$config.all"
 printf '[orphans]\napp_pattern = *-pr-*\nmin_age = 0\n' >"$config"
 docker volume create --label com.docker.stack.namespace=old-pr-1 old-pr-1_data >/dev/null
 ci-janitor list --orphans | grep old-pr-1 || fail "list doesn't show old-pr-1"
@@ -108,3 +108,22 @@ is_gone shop-pr-7 || fail "shop-pr-7 is left by the timer"
 paste 'systemctl enable --now ci-janitor-boot.timer'
 wait_for said_by ci-janitor-boot.service '^[0-9]* locks*: '
 systemd-analyze security --no-pager ci-janitor.service | tail -n 1
+
+# Two nodes: this machine's engine, and another one, which sshd's commands see.
+echo '127.0.0.1 node2' >>/etc/hosts
+mkdir -p /run/sshd /root/.ssh
+ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
+cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys
+printf 'StrictHostKeyChecking accept-new\n' >/root/.ssh/config
+printf 'SetEnv DOCKER_HOST=unix:///run/node2/docker.sock\n' >>/etc/ssh/sshd_config
+systemctl restart ssh
+systemd-run -q --unit=node2 dockerd --data-root /var/lib/docker/node2 --exec-root /run/node2/exec \
+	-p /run/node2/pid -H unix:///run/node2/docker.sock --bridge none --iptables=false --ip6tables=false
+wait_for ssh node2 docker version >/dev/null 2>&1
+cd "$CLONE"
+paste 'docker import'
+paste 'docker save'
+here=$(paste 'docker image inspect')
+there=$(DOCKER_HOST=unix:///run/node2/docker.sock paste 'docker image inspect')
+[ "$here" = "$there" ] || fail "the image is $here here, $there there"
+docker run --rm "$here" /ci-janitor --version
