@@ -25,9 +25,9 @@ enum stack_name_rule {
 	STACK_NAME_DOTS_TO_UNDERSCORES,
 	STACK_NAME_CO_OP_CLOUD, /* likewise, cut after STACK_NAME_CUT characters, as abra does */
 };
-/* Recalled from coop-cloud/abra's StackName, which leaves room for secrets in the engine's 64
- * characters; not checked against its source. An app whose stack is called otherwise says so: `run
- * --stack`. */
+/* Recalled from abra (StackName, in its pkg/app/app.go), which leaves room for secrets in the
+ * engine's 64 characters; not compared with its source. An app whose stack is called otherwise, as
+ * by STACK_NAME in its .env file, says so: `run --stack`. */
 #define STACK_NAME_CUT 45
 
 enum hook_failure {

@@ -98,6 +98,11 @@ static void test_neighbours(void)
 	before = swarm_objects("");
 	CU_ASSERT_TRUE(swarm_dead_run("shop", "stubborn"));
 	sweep();
+	run_command(&result,
+		    JANITOR " run --no-fresh --no-teardown sho -- true && " JANITOR " sweep");
+	CHECK_STATUS(&result, 0);
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(result.output, "sho: reaped: dead, and the engine has nothing of it"));
 	after = swarm_objects("");
 	CHECK_TEXT(after, before);
 	free(before);
@@ -186,7 +191,8 @@ static const struct test tests[] = {
 	{ "plain objects with ci-janitor.app", test_own_label },
 	{ "a recorded stack name that differs from the app's", test_recorded_stack },
 	{ "the protect label keeps", test_protected_objects },
-	{ "neighbours shop_2, shop-2 and plain objects stay", test_neighbours },
+	{ "neighbours shop_2, shop-2 and plain objects stay; a lock without objects",
+	  test_neighbours },
 	{ NULL, NULL },
 };
 TEST_SUITE_WITH(swarm_ownership, tests, swarm_set_up, swarm_tear_down);
