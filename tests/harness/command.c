@@ -1,5 +1,6 @@
 #include "harness/command.h"
 #include "harness/refuse.h"
+#include "harness/transcript.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -118,6 +119,8 @@ static void start(struct process *ret, int input, const char *command)
 	pid_t parent = getpid();
 
 	fflush(NULL);
+	snprintf(ret->command, sizeof(ret->command), "%s", command);
+	ret->started_ms = now_ms();
 	ret->output_fd = memory_file(NULL);
 	ret->errors_fd = memory_file(NULL);
 	ret->pid = fork();
@@ -199,19 +202,24 @@ char *process_errors(const struct process *process)
 }
 
 /* Reaps the leader and lets go of everything. */
-static int finish(struct process *process)
+static int finish(struct process *process, bool timed_out)
 {
 	int status = 0;
 
 	while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR)
 		;
+	status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	if (timed_out)
+		status = -1;
+	transcript_note(process->command, status, now_ms() - process->started_ms,
+			process_output(process), process_errors(process));
 	close(process->pidfd);
 	close(process->output_fd);
 	close(process->errors_fd);
 	if (process->stdin_fd >= 0)
 		close(process->stdin_fd);
 	*process = (struct process){ .stdin_fd = -1 };
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	return status;
 }
 
 int process_wait(struct process *process, int64_t timeout_ms, struct command_result *result)
@@ -231,9 +239,7 @@ int process_wait(struct process *process, int64_t timeout_ms, struct command_res
 		result->output = process_output(process);
 		result->errors = process_errors(process);
 	}
-	status = finish(process);
-	if (!ended)
-		status = -1;
+	status = finish(process, !ended);
 	if (result)
 		result->status = status;
 	return status;
@@ -244,7 +250,7 @@ void process_kill(struct process *process)
 	if (process->pid <= 0)
 		return;
 	kill(-process->pid, SIGKILL);
-	finish(process);
+	finish(process, false);
 }
 
 void command_result_release(struct command_result *result)

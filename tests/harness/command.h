@@ -22,6 +22,8 @@ struct process {
 	int stdin_fd; /* -1 unless process_start_with_pipe: the caller may write and close it */
 	int output_fd;
 	int errors_fd;
+	int64_t started_ms;
+	char command[1000]; /* its beginning, to be shown */
 };
 
 /* What a command left. Texts are owned, never NULL, and NUL-terminated. */

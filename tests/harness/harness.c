@@ -1,5 +1,8 @@
 #include "harness/harness.h"
 
+#include "harness/limit.h"
+#include "harness/transcript.h"
+
 #include <CUnit/Basic.h>
 #include <signal.h>
 #include <stdio.h>
@@ -73,6 +76,33 @@ static void forget_inherited_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static void (*explain)(void);
+static unsigned failures_before;
+
+void harness_explain_with(void (*function)(void))
+{
+	explain = function;
+}
+
+static void begin_test(void)
+{
+	failures_before = CU_get_number_of_failures();
+	transcript_forget();
+	limit_begin(CU_get_current_suite()->pName, CU_get_current_test()->pName);
+}
+
+static void end_test(void)
+{
+	long long took_ms = limit_end();
+
+	if (CU_get_number_of_failures() == failures_before)
+		return;
+	printf("\n    failed after %lld ms\n", took_ms);
+	transcript_show();
+	if (explain)
+		explain();
+}
+
 int main(int argc, char **argv)
 {
 	unsigned failures;
@@ -87,7 +117,9 @@ int main(int argc, char **argv)
 
 		if (!is_wanted(suites[i].name, argc, argv))
 			continue;
-		suite = CU_add_suite(suites[i].name, suites[i].set_up, suites[i].tear_down);
+		suite = CU_add_suite_with_setup_and_teardown(suites[i].name, suites[i].set_up,
+							     suites[i].tear_down, begin_test,
+							     end_test);
 		for (const struct test *test = suites[i].tests; suite && test->name; test++)
 			if (!CU_add_test(suite, test->name, test->function))
 				return CU_get_error();
@@ -100,5 +132,6 @@ int main(int argc, char **argv)
 	if (CU_get_number_of_tests_run() == 0)
 		failures++;
 	CU_cleanup_registry();
+	transcript_forget();
 	return failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -5,6 +5,8 @@
  *	TEST_SUITE(lock_protocol, tests);
  *
  * and needs no entry anywhere else. The program takes suite names as arguments to run only those.
+ * With TEST_LIMIT=SECONDS in the environment a test that takes longer is named, and ends the
+ *program.
  */
 #ifndef HARNESS_HARNESS_H
 #define HARNESS_HARNESS_H
@@ -21,11 +23,14 @@ void harness_register(const char *suite, const struct test *tests, int (*set_up)
 		      int (*tear_down)(void));
 
 #define TEST_SUITE_WITH(name, tests, set_up, tear_down)                                            \
-	__attribute__((constructor)) static void register_##name(void)                            \
+	__attribute__((constructor)) static void register_##name(void)                             \
 	{                                                                                          \
 		harness_register(#name, tests, set_up, tear_down);                                 \
 	}
 #define TEST_SUITE(name, tests) TEST_SUITE_WITH(name, tests, NULL, NULL)
+
+/* What a failed test's output is to tell besides its last commands; on stdout. */
+void harness_explain_with(void (*explain)(void));
 
 /* Says in the failure list what was expected and what came. */
 #define CHECK_TEXT(actual, expected) check_text(actual, expected, #actual, __FILE__, __LINE__)

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,7 @@ struct scripted_engine {
 	int foreign_host;
 	char last_request[1024];
 	int stop_pipe[2]; /* closed at the write end: everybody stops */
+	int gate_pipe[2]; /* likewise: what waits for scripted_open goes on */
 };
 
 static void must(int condition, const char *what)
@@ -55,9 +57,11 @@ static void must(int condition, const char *what)
 /* Waits for the delay or the stop; 0 when it was the stop. */
 static int pause_for(struct scripted_engine *engine, int ms)
 {
-	struct pollfd stop = { .fd = engine->stop_pipe[0], .events = POLLIN };
+	bool gate = ms == SCRIPTED_UNTIL_OPENED;
+	struct pollfd fds[2] = { { .fd = engine->stop_pipe[0], .events = POLLIN },
+				 { .fd = engine->gate_pipe[0], .events = POLLIN } };
 
-	return poll(&stop, 1, ms) == 0;
+	return poll(fds, gate ? 2 : 1, gate ? -1 : ms) == 0 || !fds[0].revents;
 }
 
 static int wait_for_input(struct scripted_engine *engine, int fd)
@@ -196,7 +200,8 @@ struct scripted_engine *scripted_start(void)
 	must(mkdtemp(engine->folder) != NULL, "mkdtemp");
 	snprintf(engine->path, sizeof(engine->path), "%s/docker.sock", engine->folder);
 	snprintf(engine->host, sizeof(engine->host), "unix://%s", engine->path);
-	must(pipe2(engine->stop_pipe, O_CLOEXEC) == 0, "pipe2");
+	must(pipe2(engine->stop_pipe, O_CLOEXEC) == 0 && pipe2(engine->gate_pipe, O_CLOEXEC) == 0,
+	     "pipe2");
 	listen_at(engine);
 	scripted_json(engine, "", "404 Not Found", "{\"message\":\"page not found\"}");
 	scripted_answer(engine, "GET /_ping ", "200 OK",
@@ -220,11 +225,20 @@ void scripted_stop(struct scripted_engine *engine)
 		free(engine->steps[i].answer);
 	}
 	close(engine->stop_pipe[0]);
+	close(engine->gate_pipe[0]);
+	if (engine->gate_pipe[1] >= 0)
+		close(engine->gate_pipe[1]);
 	close(engine->listener);
 	unlink(engine->path);
 	rmdir(engine->folder);
 	pthread_mutex_destroy(&engine->mutex);
 	free(engine);
+}
+
+void scripted_open(struct scripted_engine *engine)
+{
+	close(engine->gate_pipe[1]);
+	engine->gate_pipe[1] = -1;
 }
 
 const char *scripted_host(const struct scripted_engine *engine)

@@ -19,6 +19,8 @@ enum scripted_end {
 
 struct scripted_engine;
 
+#define SCRIPTED_UNTIL_OPENED (-2) /* as delay_ms: until scripted_open */
+
 struct scripted_engine *scripted_start(void);
 /* Hangs up everywhere, joins all threads, removes the socket. */
 void scripted_stop(struct scripted_engine *engine);
@@ -28,6 +30,7 @@ const char *scripted_host(const struct scripted_engine *engine);
 /* answer: the raw bytes, headers and all, copied; NULL: none. */
 void scripted_raw(struct scripted_engine *engine, const char *request, const char *answer,
 		  size_t length, int delay_ms, enum scripted_end end);
+void scripted_open(struct scripted_engine *engine);
 /* A whole answer with Content-Length. headers: more lines, each with \r\n; may be "". */
 void scripted_answer(struct scripted_engine *engine, const char *request, const char *status,
 		     const char *headers, const char *body);
@@ -41,7 +44,7 @@ void scripted_empty(struct scripted_engine *engine);
 struct scripted_counts {
 	int connections;
 	int requests;
-	int removals; /* those with DELETE */
+	int removals;	  /* those with DELETE */
 	int most_at_once; /* requests being answered at the same moment */
 };
 struct scripted_counts scripted_counts(struct scripted_engine *engine);

@@ -2,7 +2,11 @@
 # check.sh FOLDER LAYER...: `make check-LAYER` of each, two at a time, since they wait more than they
 # work. Each one's output comes whole, in the given order; at the end a table of how they went and
 # how long they took, which is FOLDER/times, too. Status 1: one has failed, and all were run.
+# What hangs is ended: a test by itself, with its name (tests/harness/harness.h), a layer from here.
 set -u
+
+LAYER_LIMIT=1200
+export TEST_LIMIT="${TEST_LIMIT:-400}"
 
 folder=$1
 shift
@@ -13,7 +17,9 @@ rm -f "$folder"/*.log "$folder"/*.end
 
 play() { # LAYER
 	local began=$SECONDS status=0
-	"${MAKE:-make}" --no-print-directory "check-$1" >"$folder/$1.log" 2>&1 </dev/null || status=$?
+	timeout -k 60 "$LAYER_LIMIT" "${MAKE:-make}" --no-print-directory "check-$1" \
+		>"$folder/$1.log" 2>&1 </dev/null || status=$?
+	[ "$status" != 124 ] || echo "check-$1: not done after $LAYER_LIMIT s" >>"$folder/$1.log"
 	echo "$status $((SECONDS - began))" >"$folder/$1.new"
 	mv "$folder/$1.new" "$folder/$1.end"
 }
