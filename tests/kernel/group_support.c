@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "harness/command.h"
 #include "kernel/cgroup.h"
 #include "kernel/process.h"
 
@@ -96,13 +97,11 @@ pid_t start_daemon_in(int group_fd, const char *script)
 void kill_to_the_end(const struct group *group)
 {
 	struct error err = { 0 };
-	int found = 1;
+	int64_t end = now_ms() + 60000;
+	int found;
 
-	for (int pass = 0; pass < 1000 && found > 0; pass++) {
-		found = cgroup_kill(group->path, group->id, &err);
-		if (found > 0)
-			usleep(2000);
-	}
+	while ((found = cgroup_kill(group->path, group->id, &err)) > 0 && now_ms() < end)
+		usleep(2000);
 	EXPECT(found == 0);
 }
 

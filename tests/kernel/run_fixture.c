@@ -1,7 +1,9 @@
 #include "run_fixture.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "harness/harness.h"
 #include "kernel/cgroup.h"
 #include "kernel/marked.h"
 #include "lock/app_lock.h"
@@ -65,6 +68,10 @@ int lockfile_hold(const char *dir, const char *app)
 {
 	int fd = open(lockfile_path(dir, app), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
+	/* A killed run's child has the lock until its exec; a look has it for a moment. */
+	for (int64_t end = now_ms() + SOON_MS;
+	     fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK && now_ms() < end;)
+		usleep(5000);
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		perror("lockfile_hold");
 		exit(EXIT_FAILURE);
@@ -249,6 +256,23 @@ static bool has_ended(void *data)
 bool wait_for_end(pid_t pid)
 {
 	return pid > 0 && wait_until(has_ended, &pid, SOON_MS);
+}
+
+void end_delay(pid_t pid)
+{
+	char path[64], line[128];
+	int tracer = 0;
+	FILE *status;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	status = fopen(path, "re");
+	while (status && fgets(line, sizeof(line), status))
+		(void)sscanf(line, "TracerPid: %d", &tracer);
+	if (status)
+		fclose(status);
+	CU_ASSERT(tracer > 0);
+	if (tracer > 0)
+		CHECK_NUMBER(kill(tracer, SIGKILL), 0);
 }
 
 pid_t child_of(pid_t pid)

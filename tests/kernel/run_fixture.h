@@ -15,7 +15,7 @@
  * argument as well. */
 #define RUN_WITH_ENGINE(name)                                                                      \
 	"exec " PROGRAM " --lock-dir %s -H unix://%s/" name " run --no-fresh --no-teardown "
-#define SOON_MS 20000
+#define SOON_MS 60000
 
 /* The program where ordinary users reach it, too: a clone may be in root's own folder. */
 const char *program_for_all(void);
@@ -55,6 +55,11 @@ bool wait_for_mark(pid_t pid, const char *run_id);
 bool wait_for_end(pid_t pid);
 /* A child of the process, 0 when it has none. */
 pid_t child_of(pid_t pid);
+
+/* strace -e inject=CALL:delay_enter=LONG_DELAY_US holds a process at a call until end_delay, which
+ * kills its strace (run with -D). */
+#define LONG_DELAY_US "600000000"
+void end_delay(pid_t pid);
 
 /* The number after the prefix in the text, -1 when it isn't there. */
 long number_after(const char *text, const char *prefix);

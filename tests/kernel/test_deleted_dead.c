@@ -38,7 +38,7 @@ static void test_dead_beside_deleted(void)
 	const char *dir = temp_dir();
 	struct process holder;
 
-	process_start(&holder, RUN "shop -- sh -c 'echo ready; exec sleep 60'", dir);
+	process_start(&holder, RUN "shop -- sh -c 'echo ready; exec sleep 600'", dir);
 	CU_ASSERT_TRUE(wait_for_output(&holder, "ready"));
 	CHECK_NUMBER(unlink(lockfile_path(dir, "shop")), 0);
 	close(lockfile_hold(dir, "shop"));
@@ -79,7 +79,7 @@ static void check_patience(const char *dir, const char *command, int resumed, in
 			      "exec " PROGRAM " --lock-dir %s --host unix:///nonexistent/engine %s",
 			      dir, command);
 		if (i) {
-			usleep(500000);
+			usleep(200000);
 			CU_ASSERT_TRUE(process_is_running(&process));
 			CHECK_NUMBER(kill(pid, SIGCONT), 0);
 		}
@@ -107,7 +107,7 @@ static void test_no_fresh_beside_deleted(void)
 	const char *dir = temp_dir();
 	struct process holder;
 
-	process_start(&holder, RUN "shop -- sh -c 'echo ready; exec sleep 60'", dir);
+	process_start(&holder, RUN "shop -- sh -c 'echo ready; exec sleep 600'", dir);
 	CU_ASSERT_TRUE(wait_for_output(&holder, "ready"));
 	CHECK_NUMBER(unlink(lockfile_path(dir, "shop")), 0);
 	CHECK_NUMBER(run_command(&result,
@@ -160,15 +160,15 @@ static void test_predecessor_in_the_birth(void)
 	struct record record;
 
 	commands_refuse(no_tmpfile, 1);
-	process_start(
-		&maker,
-		"export ASAN_OPTIONS=detect_leaks=0; exec strace -f -qq -o %s/trace -e trace=flock "
-		"-e inject=flock:delay_enter=3000000:when=1 " PROGRAM
-		" --lock-dir %s --host unix:///nonexistent/engine run shop -- true",
-		temp_dir(), dir);
+	process_start(&maker,
+		      "export ASAN_OPTIONS=detect_leaks=0; exec strace -D -f -qq -o %s/trace "
+		      "-e trace=flock -e inject=flock:delay_enter=" LONG_DELAY_US ":when=1 " PROGRAM
+		      " --lock-dir %s --host unix:///nonexistent/engine run shop -- true",
+		      temp_dir(), dir);
 	commands_refuse(NULL, 0);
 	CU_ASSERT_TRUE(wait_for_file(lockfile_path(dir, "shop")));
 	CU_ASSERT_TRUE(use_and_die(dir));
+	end_delay(maker.pid);
 	/* 69: the engine can't be reached, to remove what the quicker one left. */
 	CHECK_NUMBER(process_wait(&maker, SOON_MS, &result), 69);
 	CU_ASSERT_TRUE(lockfile_exists(dir, "shop"));

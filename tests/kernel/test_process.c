@@ -65,19 +65,24 @@ static void test_what_is_no_process(void)
 	CHECK_NUMBER(time, 42);
 }
 
-static void test_start_time(void)
+static uint64_t boot_ticks(void)
 {
 	long ticks = sysconf(_SC_CLK_TCK);
 	struct timespec now;
-	pid_t pid;
-	uint64_t time = 0, again = 0, expected;
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)(now.tv_sec * ticks + now.tv_nsec / (1000000000 / ticks));
+}
+
+static void test_start_time(void)
+{
+	uint64_t time = 0, again = 0, before = boot_ticks();
+	pid_t pid;
+
 	/* The name of a program is its own to choose. */
 	pid = fork_sleeper("x) R 1 2 3 4");
-	expected = (uint64_t)(now.tv_sec * ticks + now.tv_nsec / (1000000000 / ticks));
 	CHECK_NUMBER(process_start_time(pid, &time), 0);
-	CU_ASSERT_TRUE(time >= expected - 1 && time <= expected + (uint64_t)ticks);
+	CU_ASSERT_TRUE(time >= before - 1 && time <= boot_ticks() + 1);
 	usleep(30000);
 	CHECK_NUMBER(process_start_time(pid, &again), 0);
 	CHECK_NUMBER(again, time);

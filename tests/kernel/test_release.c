@@ -161,9 +161,8 @@ static void the_teardown_fails_or_takes_too_long(void)
 	int engine = listening_socket(dir, "socket");
 	struct record record;
 
-	CHECK_NUMBER(run_command(&result,
-				 HANGING "--no-fresh --teardown-timeout 1500ms --pid %d shop", dir,
-				 dir, (int)getpid()),
+	CHECK_NUMBER(run_command(&result, HANGING "--no-fresh --teardown-timeout 6s --pid %d shop",
+				 dir, dir, (int)getpid()),
 		     0);
 	lockfile_record(dir, "shop", &record);
 	CHECK_NUMBER(run_command(&result, "%s/release --wait 300ms --holder alice shop", script),
@@ -188,7 +187,7 @@ static void the_holder_dies_meanwhile(void)
 		      dir);
 	CU_ASSERT(wait_for_output(&run, "ready"));
 	process_start(&release, "exec %s/release --holder alice shop", script);
-	usleep(200000);
+	CU_ASSERT(wait_for_phase(dir, "shop", RUN_PHASE_STOPPING));
 	CU_ASSERT(process_is_running(&release));
 	background_signal(&run, SIGKILL);
 	CHECK_NUMBER(process_wait(&release, SOON_MS, &result), 1);

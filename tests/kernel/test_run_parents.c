@@ -74,11 +74,12 @@ static void orphaned_at_the_start(void)
 
 	process_start(&agent,
 		      "strace -D -o /dev/null -e trace=getppid -e "
-		      "inject=getppid:delay_enter=3000000:when=2"
-		      " " RUN_HERE "shop -- touch %s/ran 2>%s/errors & echo pid $!.;"
+		      "inject=getppid:delay_enter=" LONG_DELAY_US ":when=2 " RUN_HERE
+		      "shop -- touch %s/ran 2>%s/errors & echo pid $!.;"
 		      " until ls -l /proc/$!/fd | grep -q signalfd; do :; done; kill -KILL $$",
 		      dir, dir, dir);
 	(void)process_wait(&agent, SOON_MS, &result);
+	end_delay((pid_t)number_after(result.output, "pid "));
 	check_was_refused(dir, (pid_t)number_after(result.output, "pid "));
 }
 

@@ -163,8 +163,8 @@ static void interrupt_reaches_daemons(void)
 	char script[4096];
 
 	snprintf(script, sizeof(script),
-		 "setsid -f sh -c 'trap \"echo daemon >>%s/report; exit\" INT; "
-		 "echo started >>%s/report; while :; do sleep 0.02; done'; trap : INT; "
+		 "trap : INT; setsid -f sh -c 'trap \"echo daemon >>%s/report; exit\" INT; "
+		 "echo started >>%s/report; while :; do sleep 0.02; done'; "
 		 "until grep -q daemon %s/report; do sleep 0.02; done; exit 5",
 		 dir, dir, dir);
 	terminal_start(&terminal, dir, script);

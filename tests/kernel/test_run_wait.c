@@ -133,9 +133,9 @@ static void the_queue_is_not_the_deadline(void)
 	struct process holder, waiter;
 
 	start_holder(&holder, dir);
-	process_start(&waiter, RUN "--deadline 2s shop -- echo ran", dir);
+	process_start(&waiter, RUN "--deadline 4s shop -- echo ran", dir);
 	CU_ASSERT(wait_for_errors(&waiter, "waiting for"));
-	usleep(2200000);
+	usleep(4200000);
 	end_holder(&holder);
 	CHECK_NUMBER(process_wait(&waiter, SOON_MS, &result), 0);
 	CHECK_TEXT(result.output, "ran\n");
@@ -156,9 +156,8 @@ static void signals_end_the_wait(void)
 		CHECK_NUMBER(process_wait(&waiter, SOON_MS, NULL), 128 + signals[i]);
 	}
 	close(fd);
-	/* No helper that waits for the lock is left to take it. */
-	usleep(50000);
-	CU_ASSERT(lockfile_is_free(dir, "shop"));
+	/* No helper that waited for the lock is left to keep it. */
+	CU_ASSERT(wait_for_free_lock(dir, "shop"));
 }
 
 static void an_unnamed_holder_is_busy_after_a_grace(void)

@@ -200,6 +200,17 @@ static uint64_t unread_in_a_pass(void)
 	return unread;
 }
 
+/* Others on this machine are in the middle of an exec as well, for a moment. */
+static bool is_unread(uint64_t started)
+{
+	int64_t end = now_ms() + SOON_MS;
+
+	while (unread_in_a_pass() != started)
+		if (now_ms() >= end)
+			return false;
+	return true;
+}
+
 /* Nobody's business: another run is swept beside it, when it began later or has a cgroup. */
 static void strangers_exec(void *data)
 {
@@ -212,17 +223,17 @@ static void strangers_exec(void *data)
 	enter_private_mounts(place);
 	silent_fs_mount(&fs, place->mount_point, "/bin/sleep", PAGE);
 	snprintf(script, sizeof(script), "exec %s 1000", fs.file);
-	EXPECT(unread_in_a_pass() == 0);
+	EXPECT(is_unread(0));
 	pid = start_daemon(script, NULL);
 	silent_fs_wait(&fs);
 	EXPECT(!process_start_time(pid, &started));
-	EXPECT(unread_in_a_pass() == started);
+	EXPECT(is_unread(started));
 	EXPECT(marked_leaves_doubt(started, 0) && marked_leaves_doubt(started, started));
 	EXPECT(!marked_leaves_doubt(started, started + 1) && !marked_leaves_doubt(0, 0));
 	EXPECT(!kill(pid, SIGKILL));
 	silent_fs_speak(&fs);
 	EXPECT(ends_soon(pid));
-	EXPECT(unread_in_a_pass() == 0);
+	EXPECT(is_unread(0));
 }
 
 static void test_strangers_exec(void)
