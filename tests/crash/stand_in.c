@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "harness/command.h"
 #include "stand_in_internal.h"
 
 struct stand_in {
@@ -22,6 +23,7 @@ struct stand_in {
 	int creation_ms;
 	unsigned connections; /* whose requests are not all carried out */
 	unsigned creations;
+	struct late_request *late; /* that wait for their time */
 };
 
 struct connection {
@@ -33,6 +35,15 @@ struct request {
 	char method[8];
 	char path[512];
 	const char *body;
+};
+
+struct late_request {
+	const struct request *request;
+	int64_t due;
+	bool done;
+	int status;
+	char *body;
+	struct late_request *next;
 };
 
 static void must(int condition, const char *what)
@@ -167,10 +178,56 @@ static int answer(int fd, int status, const char *headers, const char *body)
 	return send_all(fd, head, (size_t)length) && send_all(fd, body, strlen(body));
 }
 
+static void carry_out(struct stand_in *engine, struct late_request *late)
+{
+	late->status = execute(engine, late->request, &late->body);
+	late->done = true;
+}
+
+/* However late a thread wakes up on a busy machine, nobody sees an engine later than it is to be.
+ */
+static void carry_out_due(struct stand_in *engine)
+{
+	struct late_request **at = &engine->late;
+
+	while (*at) {
+		struct late_request *late = *at;
+
+		if (now_ms() < late->due) {
+			at = &late->next;
+			continue;
+		}
+		*at = late->next;
+		carry_out(engine, late);
+	}
+}
+
+/* With the mutex, which others get meanwhile. */
+static int execute_late(struct stand_in *engine, const struct request *request, int delay_ms,
+			char **ret_body)
+{
+	struct late_request late = { .request = request, .due = now_ms() + delay_ms };
+	struct late_request **at = &engine->late;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = &late;
+	while (!late.done) {
+		int64_t rest = late.due - now_ms();
+
+		pthread_mutex_unlock(&engine->mutex);
+		pause_ms(rest > 0 ? (int)rest : 0);
+		pthread_mutex_lock(&engine->mutex);
+		carry_out_due(engine);
+	}
+	*ret_body = late.body;
+	return late.status;
+}
+
 static int serve_one(struct stand_in *engine, int fd, const struct request *request)
 {
 	char *body = NULL;
-	int status, goes_on, late = 0;
+	int status, goes_on, delay_ms = 0;
 
 	if (!strcmp(request->path, "/_ping"))
 		return answer(fd, 200,
@@ -178,18 +235,15 @@ static int serve_one(struct stand_in *engine, int fd, const struct request *requ
 			      "Server: Docker/28.5.2 (linux)\r\n",
 			      "OK");
 	pthread_mutex_lock(&engine->mutex);
+	carry_out_due(engine);
 	if (!strcmp(request->method, "DELETE"))
-		late = engine->removal_ms;
+		delay_ms = engine->removal_ms;
 	if (!strcmp(request->method, "POST")) {
-		late = engine->creation_ms;
+		delay_ms = engine->creation_ms;
 		engine->creations++;
 	}
-	if (late) {
-		pthread_mutex_unlock(&engine->mutex);
-		pause_ms(late);
-		pthread_mutex_lock(&engine->mutex);
-	}
-	status = execute(engine, request, &body);
+	status = delay_ms ? execute_late(engine, request, delay_ms, &body)
+			  : execute(engine, request, &body);
 	pthread_mutex_unlock(&engine->mutex);
 	goes_on = answer(fd, status, "", body);
 	free(body);

@@ -297,18 +297,23 @@ static void test_blind(void)
 /* A killed job's teardown that doesn't wait for what the job had asked for. */
 static void test_does_not_settle(void)
 {
-	enum { ROUNDS = 8 };
+	enum { ROUNDS = 8, BATCHES = 8 };
 	struct point *points = workers_alloc(ROUNDS * sizeof(*points));
 	size_t found = 0;
+	int batch = 0;
 
-	for (size_t i = 0; i < ROUNDS; i++)
-		points[i].cut_off = SIGTERM;
 	CU_ASSERT(setenv("CRASH_BREAK", "no-settling", 1) == 0);
-	CU_ASSERT_TRUE(workers_play(points, ROUNDS, BUILD_DIR "/ci-janitor-crashing"));
+	/* On a busy machine a teardown may come later than what it doesn't wait for. */
+	for (; batch < BATCHES && found == 0; batch++) {
+		memset(points, 0, ROUNDS * sizeof(*points));
+		for (size_t i = 0; i < ROUNDS; i++)
+			points[i].cut_off = SIGTERM;
+		CU_ASSERT_TRUE(workers_play(points, ROUNDS, BUILD_DIR "/ci-janitor-crashing"));
+		for (size_t i = 0; i < ROUNDS; i++)
+			found += strstr(points[i].problems, "forgotten: ") != NULL;
+	}
 	CU_ASSERT(unsetenv("CRASH_BREAK") == 0);
-	for (size_t i = 0; i < ROUNDS; i++)
-		found += strstr(points[i].problems, "forgotten: ") != NULL;
-	printf("\n    no-settling: found in %zu of %d rounds\n", found, ROUNDS);
+	printf("\n    no-settling: found in %zu of %d rounds\n", found, batch * ROUNDS);
 	CU_ASSERT(found > 0);
 	munmap(points, ROUNDS * sizeof(*points));
 }
