@@ -13,6 +13,8 @@
 #define ENGINE_SCRIPT SOURCE_DIR "/tests/fixture/engine.sh"
 #define ENGINE_START_MS 120000
 #define CONTAINER_START_MS 60000
+#define TEAR_DOWN_MS 60000
+#define END_MS 60000
 
 static char engine_dir[512];
 static char files_dir[sizeof(engine_dir) + 16];
@@ -110,6 +112,21 @@ static void prepare_environment(void)
 	write_file("secret", "hush\n");
 }
 
+static void explain(void)
+{
+	struct command_result result = { 0 };
+	char *objects = swarm_objects("");
+
+	run_command(&result,
+		    "cd \"$CI_JANITOR_LOCK_DIR\" && ls -l && tail -n +1 ci-app-*.lock\n"
+		    "docker ps -a; tail -n 30 '%s/dockerd.log'",
+		    engine_dir);
+	printf("    on the engine:\n%s    locks, containers, the engine's log:\n%s%s", objects,
+	       result.output, result.errors);
+	command_result_release(&result);
+	free(objects);
+}
+
 static int start_engine(void)
 {
 	struct command_result result = { 0 };
@@ -120,6 +137,7 @@ static int start_engine(void)
 	snprintf(files_dir, sizeof(files_dir), "%s/files", engine_dir);
 	owner = getpid();
 	atexit(stop_engine);
+	harness_explain_with(explain);
 	status = run_command_with(&result, NULL, ENGINE_START_MS,
 				  "ENGINE_OWNER=%d %s start '%s' && %s import-image '%s'", getpid(),
 				  ENGINE_SCRIPT, engine_dir, ENGINE_SCRIPT, engine_dir);
@@ -302,7 +320,10 @@ static bool is_swept_clean(void *data)
 
 int swarm_tear_down(void)
 {
-	return wait_until(is_swept_clean, NULL, 20000) ? 0 : -1;
+	if (wait_until(is_swept_clean, NULL, TEAR_DOWN_MS))
+		return 0;
+	explain();
+	return -1;
 }
 
 static bool has_running_container(void *data)
@@ -336,7 +357,7 @@ bool swarm_run(struct process *ret, const char *app, const char *stack, const ch
 	char *errors;
 
 	process_start(ret,
-		      "exec " JANITOR " run %s %s -- sh -c '" STACK_DEPLOY " %s %s && sleep 120'",
+		      "exec " JANITOR " run %s %s -- sh -c '" STACK_DEPLOY " %s %s && sleep 600'",
 		      options, app, stack_file, stack);
 	if (swarm_wait_for_container(stack))
 		return true;
@@ -352,16 +373,29 @@ bool swarm_dead_run(const char *app, const char *manner)
 	bool deployed = swarm_run(&run, app, app, "", swarm_stack_file(manner));
 
 	background_signal(&run, SIGKILL);
-	return process_wait(&run, 10000, NULL) == 128 + SIGKILL && deployed;
+	return process_wait(&run, END_MS, NULL) == 128 + SIGKILL && deployed;
 }
 
-static bool is_ready(void *data)
+struct expected_line {
+	const struct process *process;
+	const char *line;
+};
+
+static bool is_written(void *data)
 {
-	char *output = process_output(data);
-	bool ready = has_line(output, "ready");
+	const struct expected_line *expected = data;
+	char *output = process_output(expected->process);
+	bool found = has_line(output, expected->line);
 
 	free(output);
-	return ready;
+	return found;
+}
+
+bool swarm_wait_for_line(struct process *process, const char *line)
+{
+	struct expected_line expected = { process, line };
+
+	return wait_until(is_written, &expected, CONTAINER_START_MS);
 }
 
 bool swarm_dead_run_of(const char *app, const char *options, const char *what)
@@ -373,11 +407,11 @@ bool swarm_dead_run_of(const char *app, const char *options, const char *what)
 	setenv("WHAT", what, 1);
 	process_start(&run,
 		      "exec " JANITOR
-		      " run %s %s -- sh -c 'set -e; eval \"$WHAT\"; echo ready; sleep 120'",
+		      " run %s %s -- sh -c 'set -e; eval \"$WHAT\"; echo ready; sleep 600'",
 		      options, app);
-	ready = wait_until(is_ready, &run, CONTAINER_START_MS);
+	ready = swarm_wait_for_line(&run, "ready");
 	background_signal(&run, SIGKILL);
-	process_wait(&run, 10000, &result);
+	process_wait(&run, END_MS, &result);
 	unsetenv("WHAT");
 	if (!ready)
 		fprintf(stderr, "\nrun of %s: %s\n", app, result.errors);

@@ -65,8 +65,11 @@ bool swarm_dead_run(const char *app, const char *manner);
  * done. */
 bool swarm_dead_run_of(const char *app, const char *options, const char *what);
 
-/* Waits until a container of the stack runs, at most 30 s. */
+/* Waits until a container of the stack runs, at most a minute. */
 bool swarm_wait_for_container(const char *stack);
+
+/* Waits until the process has written that line, at most a minute. */
+bool swarm_wait_for_line(struct process *process, const char *line);
 
 /* Is the text one of the lines of text? */
 bool has_line(const char *text, const char *line);

@@ -71,6 +71,18 @@ int64_t lease_version(void)
 	return atoll(result.output);
 }
 
+static bool is_newer(void *version)
+{
+	return lease_version() > *(int64_t *)version;
+}
+
+bool lease_is_renewed(void)
+{
+	int64_t version = lease_version();
+
+	return wait_until(is_newer, &version, 60000);
+}
+
 struct search {
 	pid_t run, keeper;
 };

@@ -78,18 +78,38 @@ static void check_lockfiles_of_what_is_left(void)
 	}
 }
 
+/* A configuration with a hook that keeps the last app waiting until DIR/go is there. */
+static void make_gate(const char *dir)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	run_command(&result,
+		    "cd %s && printf '[reap]\nbefore = %s/gate\n' >conf && cat >gate <<'EOF'\n"
+		    "#!/bin/sh\n[ $CI_JANITOR_APP = app%d ] || exit 0\n"
+		    "until [ -e %s/go ]; do sleep 0.1; done\nEOF\nchmod 755 gate",
+		    dir, dir, APPS - 1, dir);
+	CHECK_STATUS(&result, 0);
+}
+
 static void end_in_mid_reap(const char *how, bool restart_at_once)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir();
 	struct process sweep;
 
+	make_gate(dir);
 	leave_dead_runs();
-	process_start(&sweep, "exec " JANITOR " sweep --jobs 1 --timeout 20s");
-	CU_ASSERT_TRUE(wait_until(has_removed, NULL, 20000));
+	if (restart_at_once)
+		process_start(&sweep, "exec " JANITOR " sweep --jobs 1 --timeout 20s");
+	else
+		process_start(&sweep, "exec " JANITOR " -c %s/conf sweep --jobs 1 --timeout 20s",
+			      dir);
+	CU_ASSERT_TRUE(wait_until(has_removed, NULL, 60000));
 	CHECK_NUMBER(swarm_engine(how), 0);
+	run_command(&result, "touch %s/go", dir);
 	if (restart_at_once)
 		CHECK_NUMBER(swarm_engine("start-engine"), 0);
-	process_wait(&sweep, 60000, &result);
+	CU_ASSERT_TRUE(process_wait(&sweep, 120000, &result) >= 0);
 	if (result.status == 0)
 		CHECK_NUMBER(swarm_lockfiles(), 0);
 	else

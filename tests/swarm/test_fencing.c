@@ -92,7 +92,7 @@ static void killed_while_running(const char *app, const char *prefix)
 
 	swarm_new_lock_dir();
 	process_start(&run,
-		      "%s" JANITOR " run %s -- sh -c '%s; " STACK_DEPLOY " %s %s && sleep 120'",
+		      "%s" JANITOR " run %s -- sh -c '%s; " STACK_DEPLOY " %s %s && sleep 600'",
 		      prefix, app, daemon, stack_file, app);
 	CU_ASSERT_TRUE(wait_for_file(daemon, ".started"));
 	CU_ASSERT_TRUE(swarm_wait_for_container(app));
@@ -126,7 +126,7 @@ static void test_out_of_sight(void)
 	swarm_new_lock_dir();
 	process_start(&run,
 		      "exec " JANITOR " run unseen -- sh -c '%s; " STACK_DEPLOY
-		      " %s unseen && sleep 120'",
+		      " %s unseen && sleep 600'",
 		      daemon, stack_file);
 	CU_ASSERT_TRUE(wait_for_file(daemon, ".started"));
 	CU_ASSERT_TRUE(swarm_wait_for_container("unseen"));
@@ -184,7 +184,7 @@ static void test_teardown(void)
 	swarm_new_lock_dir();
 	process_start(&run,
 		      "exec " JANITOR " run torn -- sh -c '" STACK_DEPLOY
-		      " %s torn; %s; touch %s.ready; sleep 120'",
+		      " %s torn; %s; touch %s.ready; sleep 600'",
 		      stack_file, daemon, daemon);
 	CU_ASSERT_TRUE(wait_for_file(daemon, ".ready"));
 	CHECK_NUMBER(swarm_engine("pause-engine"), 0);
@@ -265,7 +265,7 @@ static void test_scratch(void)
 		process_start(
 			&run,
 			"exec " JANITOR " -c %s/conf run scratchy --no-fresh --scratch -- sh -c"
-			" 'cd $CI_JANITOR_SCRATCH && mkdir -p a/b && touch %s/ready%d; sleep 120'",
+			" 'cd $CI_JANITOR_SCRATCH && mkdir -p a/b && touch %s/ready%d; sleep 600'",
 			dir, dir, i);
 		CU_ASSERT_TRUE(wait_for_file(dir, i ? "/ready1" : "/ready0"));
 		process_kill(&run);

@@ -8,6 +8,8 @@
 #include "harness/harness.h"
 #include "swarm/fixture.h"
 
+#define END_MS 60000
+
 static char dir[512];
 
 static int set_up(void)
@@ -267,13 +269,16 @@ static void test_janitor_is_killed(void)
 
 	swarm_new_lock_dir();
 	write_hook("once", "[ ! -e $DIR/note-began ] || exit 0\n"
-			   "sleep 3418 & echo $! >$DIR/note-child; : >$DIR/note-began; wait");
+			   "echo $$ >$DIR/note-hook; sleep 3418 & echo $! >$DIR/note-child\n"
+			   ": >$DIR/note-began; wait");
 	make_dead("twice");
 	configure("once", NULL, "");
 	process_start(&janitor, "exec " JANITOR " -c %s/hooks.conf sweep", dir);
-	CU_ASSERT_TRUE(wait_until(is_noted, note, 20000));
+	CU_ASSERT_TRUE(wait_until(is_noted, note, END_MS));
 	background_signal(&janitor, SIGKILL);
-	CHECK_NUMBER(process_wait(&janitor, 10000, NULL), 128 + SIGKILL);
+	CHECK_NUMBER(process_wait(&janitor, END_MS, NULL), 128 + SIGKILL);
+	/* The hook itself dies with its janitor. */
+	check_ended("note-hook");
 	sweep(&result);
 	CHECK_STATUS(&result, 0);
 	HAS(result.output, "twice: reaped");
@@ -296,9 +301,9 @@ static void test_janitor_is_told_to_stop(void)
 	make_dead("stopped");
 	configure("waits", NULL, "");
 	process_start(&janitor, "exec " JANITOR " -c %s/hooks.conf sweep", dir);
-	CU_ASSERT_TRUE(wait_until(is_noted, note, 20000));
+	CU_ASSERT_TRUE(wait_until(is_noted, note, END_MS));
 	background_signal(&janitor, SIGTERM);
-	CHECK_NUMBER(process_wait(&janitor, 15000, &result), 1);
+	CHECK_NUMBER(process_wait(&janitor, END_MS, &result), 1);
 	HAS(result.output, "stopped: left");
 	HAS(result.output, "told to stop");
 	check_ended("note-waiter");

@@ -41,7 +41,6 @@ static void test_life_of_a_lease(void)
 	CLEANUP_COMMAND struct command_result result = { 0 };
 	CLEANUP_FREE char *labels = NULL;
 	struct process run;
-	int64_t version;
 
 	lease_hosts();
 	start_run(&run, "$A", "");
@@ -49,9 +48,7 @@ static void test_life_of_a_lease(void)
 	CU_ASSERT(has_line(labels, "ci-janitor.lease=held"));
 	CU_ASSERT(has_line(labels, "ci-janitor.lease.app=shop"));
 	CU_ASSERT(has_line(labels, "ci-janitor.host=host-a"));
-	version = lease_version();
-	sleep(TERM / 3 + 2);
-	CU_ASSERT(lease_version() > version);
+	CU_ASSERT(lease_is_renewed());
 	CHECK_NUMBER(background_signal(&run, SIGTERM), 0);
 	CHECK_NUMBER(process_wait(&run, END_MS, &result), 143);
 	CHECK_NUMBER(lease_count(), 0);
@@ -107,12 +104,10 @@ static void test_killed_holder(void)
 	CHECK_NUMBER(background_signal(&run, SIGKILL), 0);
 	killed = now_ms();
 	CHECK_NUMBER(process_wait(&run, END_MS, NULL), 137);
-	sleep(1);
-	run_command(&result, "pgrep -fc \"$PLAY/mark && sleep [6]00\"");
-	CHECK_TEXT(result.output, "0\n");
-	run_command(&result, "$B run shop -- docker volume ls -q");
+	run_command(&result, "$B run shop -- sh -c \"pgrep -fc '$PLAY/mark && sleep [6]00'; "
+			     "docker volume ls -q\"");
 	CHECK_STATUS(&result, 0);
-	CHECK_TEXT(result.output, "");
+	CHECK_TEXT(result.output, "0\n");
 	/* The last renewal may have been a third of the term before it was killed. */
 	CU_ASSERT(now_ms() - killed >= TERM * 1000 * 2 / 3);
 	CHECK_NOTHING_LEFT("shop");
@@ -135,12 +130,12 @@ static void test_sweeps_watch(void)
 	(void)process_wait(&run, END_MS, NULL);
 	for (int64_t began = now_ms(); lease_count() && now_ms() - began < END_MS;) {
 		CHECK_OBJECTS("shop", "secret shop_key\nvolume shop_data\n");
+		seen = seen ? seen : now_ms();
 		run_command(&result, "$B sweep");
 		CHECK_STATUS(&result, 0);
-		seen = seen ? seen : now_ms();
 		usleep(500000);
 	}
-	CU_ASSERT(now_ms() - seen >= TERM * 1000 - 500);
+	CU_ASSERT(now_ms() - seen >= TERM * 1000);
 	CHECK_NOTHING_LEFT("shop");
 	CHECK_NUMBER(lease_count(), 0);
 }
@@ -178,10 +173,12 @@ static void test_keeper(void)
 	lease_hosts();
 	start_run(&run, "$A", "");
 	CHECK_NUMBER(lease_keeper_signal(lease_keeper(&run), SIGKILL), 0);
-	sleep(TERM + 1);
+	/* The first could still be a request of the one that was killed. */
+	CU_ASSERT(lease_is_renewed());
+	CU_ASSERT(lease_is_renewed());
 	CU_ASSERT_TRUE(process_is_running(&run));
 	CHECK_NUMBER(lease_keeper_signal(lease_keeper(&run), SIGSTOP), 0);
-	CHECK_NUMBER(process_wait(&run, TERM * 1000 + 20000, &result), 75);
+	CHECK_NUMBER(process_wait(&run, END_MS, &result), 75);
 	CU_ASSERT_PTR_NOT_NULL(strstr(result.errors, "could not be renewed in time"));
 	CHECK_NOTHING_LEFT("shop");
 	CHECK_NUMBER(lease_count(), 0);
@@ -199,7 +196,7 @@ static void test_shown(void)
 	CHECK_STATUS(&result, 0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(result.output, "shop  leased"));
 	CU_ASSERT(has_line(result.output,
-			   "shop: a run on host host-a has its lease, with a term of 6s"));
+			   "shop: a run on host host-a has its lease, with a term of " TERM_TEXT));
 	run_command(&result, "$B status shop");
 	CHECK_STATUS(&result, 0);
 	CHECK_NUMBER(strncmp(result.output, "leased ", 7), 0);

@@ -52,7 +52,7 @@ static void test_recorded_stack(void)
 	CU_ASSERT_TRUE(swarm_run(&run, "shop.example.org", "storefront", "--stack storefront",
 				 swarm_stack_file("stubborn")));
 	background_signal(&run, SIGKILL);
-	CHECK_NUMBER(process_wait(&run, 10000, NULL), 128 + SIGKILL);
+	CHECK_NUMBER(process_wait(&run, 60000, NULL), 128 + SIGKILL);
 	sweep();
 	CHECK_NOTHING_LEFT("");
 }

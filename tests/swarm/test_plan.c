@@ -131,7 +131,7 @@ static void test_resources_of_the_living(void)
 	CU_ASSERT_PTR_NULL(strstr(result.output, "would"));
 	CU_ASSERT_TRUE(process_is_running(&run));
 	background_signal(&run, SIGTERM);
-	CHECK_NUMBER(process_wait(&run, 30000, NULL), 143);
+	CHECK_NUMBER(process_wait(&run, 60000, NULL), 143);
 	CHECK_NOTHING_LEFT("");
 }
 

@@ -36,7 +36,7 @@ static void start_app(struct process *run, int app)
 
 	process_start(run,
 		      "exec " JANITOR " run %s round%d -- sh -c '" STACK_DEPLOY
-		      " %s round%d && sleep 60'",
+		      " %s round%d && sleep 600'",
 		      options[pick(4)], app, swarm_stack_file(manners[pick(4)]), app);
 }
 
@@ -95,7 +95,7 @@ static void play(void)
 		something_happens(runs, dead, &left);
 	for (int i = 0; i < APPS; i++)
 		CU_ASSERT_TRUE(process_wait(&runs[i], 60000, NULL) > 0);
-	CU_ASSERT_TRUE(wait_until(is_forgotten, NULL, 30000));
+	CU_ASSERT_TRUE(wait_until(is_forgotten, NULL, 60000));
 	check_nothing_left("after the sweep");
 	usleep(400000);
 	check_nothing_left("a moment later");

@@ -9,7 +9,7 @@
 #include "harness/harness.h"
 #include "swarm/fixture.h"
 
-#define RUN_END_MS 30000
+#define RUN_END_MS 60000
 
 static void deploy_and_end(int status)
 {
@@ -121,7 +121,7 @@ static void test_run_waits_behind_a_reap(void)
 
 	CHECK_NUMBER(swarm_engine("pause-engine"), 0);
 	process_start(&reap, "exec " JANITOR " reap queued");
-	CU_ASSERT_TRUE(wait_until(is_reaping, NULL, 5000));
+	CU_ASSERT_TRUE(wait_until(is_reaping, NULL, RUN_END_MS));
 	/* A janitor is not another run: even this one waits for it. */
 	process_start(&run, "exec " JANITOR " run --if-held=fail queued --"
 			    " sh -c 'stat -c %%i \"$CI_APP_LOCK\"; docker service ls -q'");

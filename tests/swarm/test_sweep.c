@@ -64,7 +64,7 @@ static void test_live_run_is_never_touched(void)
 	for (int i = 0; i < SWEEPERS; i++) {
 		CLEANUP_COMMAND struct command_result result = { 0 };
 
-		process_wait(&sweepers[i], 60000, &result);
+		process_wait(&sweepers[i], 180000, &result);
 		CHECK_STATUS(&result, 0);
 		reapers += strstr(result.output, "departed: reaped") != NULL;
 	}
@@ -75,7 +75,7 @@ static void test_live_run_is_never_touched(void)
 	CU_ASSERT_TRUE(process_is_running(&run));
 	CHECK_NUMBER(swarm_lockfiles(), 1);
 	background_signal(&run, SIGTERM);
-	CHECK_NUMBER(process_wait(&run, 30000, NULL), 143);
+	CHECK_NUMBER(process_wait(&run, 60000, NULL), 143);
 	CHECK_NOTHING_LEFT("");
 	free(before);
 	free(after);
@@ -159,13 +159,13 @@ static void test_death_while_deploying(void)
 
 		process_start(&run,
 			      "exec " JANITOR " run racer -- sh -c '" STACK_DEPLOY
-			      " %s racer && sleep 120'",
+			      " %s racer && sleep 600'",
 			      file);
 		usleep(100000 + round * 60000);
 		background_signal(&run, SIGKILL);
-		CHECK_NUMBER(process_wait(&run, 10000, NULL), 128 + SIGKILL);
+		CHECK_NUMBER(process_wait(&run, 60000, NULL), 128 + SIGKILL);
 		/* The first sweep may find the fresh start's own child still at work. */
-		CU_ASSERT_TRUE(wait_until(is_forgotten, NULL, 20000));
+		CU_ASSERT_TRUE(wait_until(is_forgotten, NULL, 60000));
 		CHECK_NOTHING_LEFT("");
 		usleep(400000);
 		CHECK_NOTHING_LEFT("");

@@ -1,8 +1,8 @@
 # shellcheck shell=sh
 # After it, no lockfile tells of the run, but the engine has started its app again.
 wait_for is_gone pr-7
-journal ci-janitor-boot.service | grep 'pr-7: orphan: reaped'
+wait_for has_said ci-janitor-boot.service 'pr-7: orphan: reaped'
 wait_for runs production
 [ "$(systemctl show -P ActiveEnterTimestampMonotonic docker.service)" -lt \
 	"$(systemctl show -P ExecMainStartTimestampMonotonic ci-janitor-boot.service)" ]
-[ "$(systemctl is-system-running)" = running ]
+wait_for all_units_run

@@ -9,4 +9,4 @@ systemctl enable --now ci-janitor.timer ci-janitor-boot.timer
 ci-janitor doctor >/root/doctor || true
 grep 'ci-janitor.timer is active' /root/doctor
 systemctl start ci-janitor.service ci-janitor-boot.service
-[ "$(systemctl is-system-running)" = running ]
+wait_for all_units_run

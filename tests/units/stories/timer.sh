@@ -18,15 +18,13 @@ AccuracySec=100ms
 END
 systemctl restart ci-janitor.timer
 wait_for is_gone shop
-journal ci-janitor.service >/root/journal
-grep 'shop: removed service shop_web (com.docker.stack.namespace=shop)' /root/journal
-grep 'shop: reaped: ' /root/journal
+wait_for has_said ci-janitor.service 'shop: removed service shop_web (com.docker.stack.namespace=shop)'
+wait_for has_said ci-janitor.service 'shop: reaped: '
 job again :
 volume again
 kill_job again
 wait_for is_gone again
-journal ci-janitor.service >/root/journal
-grep 'again: removed volume again_data' /root/journal
+wait_for has_said ci-janitor.service 'again: removed volume again_data'
 no_drop_in ci-janitor.timer
 systemctl restart ci-janitor.timer
 [ "$(objects live) $(objects hidden)" = 'live_data hidden_data' ]

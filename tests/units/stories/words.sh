@@ -87,5 +87,16 @@ is_gone() { # APP
 }
 
 journal() { # UNIT
+	journalctl --sync
 	journalctl -q --no-pager -o cat -u "$1"
+}
+
+# A line is written after the deed, and journald takes its time.
+has_said() { # UNIT TEXT
+	journal "$1" | grep -F "$2"
+}
+
+# Not before everything that the boot has begun is done.
+all_units_run() {
+	[ "$(systemctl is-system-running)" = running ]
 }

@@ -23,7 +23,8 @@ as_worker='setpriv --reuid worker --regid worker --init-groups'
 job shop "$as_worker sleep 7001 &
 sh -c 'echo \$\$ >/sys/fs/cgroup/cgroup.procs; exec $as_worker sleep 7002' &" root --scratch
 volume shop
-wait_for pgrep -u worker -f 'sleep 7002'
+wait_for pgrep -u worker -f '^sleep 7001'
+wait_for pgrep -u worker -f '^sleep 7002'
 kill_job shop
 pgrep -u worker -f 'sleep 7001'
 pgrep -u worker -f 'sleep 7002'
@@ -32,7 +33,7 @@ grep '^0::/$' "/proc/$(pgrep -u worker -f 'sleep 7002')/cgroup"
 
 # Hooks and files fail loudly without their drop-in: nothing is forgotten.
 if systemctl start ci-janitor.service; then exit 1; fi
-journal ci-janitor.service | grep 'unable to set the capabilities of /usr/local/bin/save'
+wait_for has_said ci-janitor.service 'unable to set the capabilities of /usr/local/bin/save'
 [ -e "$(lockfile shop)" ]
 [ "$(objects shop)" = shop_data ]
 drop_in ci-janitor.service <<'END'
@@ -41,6 +42,7 @@ SystemCallFilter=capset
 ReadWritePaths=/srv/saved
 END
 if systemctl start ci-janitor.service; then exit 1; fi
+wait_for has_said ci-janitor.service 'Read-only file system'
 journal ci-janitor.service | grep 'unable to remove .*shop.env.*Read-only file system'
 [ -e "$(lockfile shop)" ]
 drop_in ci-janitor.service <<'END'
@@ -52,7 +54,8 @@ systemctl start ci-janitor.service
 is_gone shop
 [ "$(ls /srv/apps)" = other.env ]
 [ "$(cat /srv/saved/before /srv/saved/after | sort -u)" = "CapEff:	0000000000000000" ]
-if pgrep -u worker; then exit 1; fi
+# Zombies aside, which its new parent may not have looked at.
+if pgrep -u worker -r D,I,R,S,T,t; then exit 1; fi
 [ -z "$(find /var/tmp -maxdepth 1 -name '*.*' -perm 700 -not -name 'systemd-*')" ]
 grep 'ci_janitor' /var/lib/prometheus/node-exporter/ci-janitor.prom >/dev/null
 [ -z "$(find /sys/fs/cgroup -path '*ci-janitor/*' -type d)" ]
