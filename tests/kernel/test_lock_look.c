@@ -87,14 +87,14 @@ static struct pair start_pair(struct lock_fixture *fixture)
 	CU_ASSERT_EQUAL_FATAL(pipe(ready), 0);
 	pair.run = fork();
 	if (pair.run == 0) {
-		alarm(120);
+		alarm(600);
 		fixture->record.pid = getpid();
 		EXPECT(!process_start_time(getpid(), &fixture->record.start_time));
 		EXPECT(app_lock_try(&fixture->dir, &fixture->hash, LOCK_ROLE_RUN, &fixture->record,
 				    &lock, &created, NULL) == LOCK_FREE);
 		pair.child = fork();
 		if (pair.child == 0) {
-			alarm(120);
+			alarm(600);
 			for (;;)
 				pause();
 		}
@@ -151,9 +151,9 @@ static void test_other_programs(void)
 	struct process shell = { 0 }, bystander = { 0 };
 	struct lock_view view;
 
-	process_start(&shell, "umask 077; exec 9>>%s; flock 9; echo held; exec sleep 60", path);
+	process_start(&shell, "umask 077; exec 9>>%s; flock 9; echo held; exec sleep 600", path);
 	CU_ASSERT_TRUE(wait_for_output(&shell, "held"));
-	process_start(&bystander, "exec 9>>%s; echo open; exec sleep 60", path);
+	process_start(&bystander, "exec 9>>%s; echo open; exec sleep 600", path);
 	CU_ASSERT_TRUE(wait_for_output(&bystander, "open"));
 	view = look_fully(&fixture);
 	CHECK_NUMBER(view.state, LOCK_VIEW_HELD);
@@ -232,7 +232,7 @@ static void test_no_lock_is_taken(void)
 static void flood(int ready)
 {
 	become_nobody();
-	alarm(120);
+	alarm(600);
 	for (int i = 0; i < 50; i++) {
 		int fd = memfd_create("flood", MFD_CLOEXEC);
 
@@ -263,6 +263,8 @@ static void test_flood(void)
 	user = fork();
 	if (user == 0)
 		flood(ready[1]);
+	/* Should it die, the read ends. */
+	close(ready[1]);
 	CHECK_NUMBER(read(ready[0], &byte, 1), 1);
 	other = lockfile_hold(fixture.dir.path, "other");
 	CHECK_NUMBER(unlinkat(fixture.dir.fd, fixture.name, 0), 0);
@@ -281,7 +283,6 @@ static void test_flood(void)
 	kill(user, SIGKILL);
 	CHECK_NUMBER(waitpid(user, NULL, 0), user);
 	close(ready[0]);
-	close(ready[1]);
 	close(other);
 	fixture_stop_holder(holder);
 	command_result_release(&result);
