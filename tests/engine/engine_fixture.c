@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 struct engine_options fixture_options(const char *host)
 {
 	return (struct engine_options){ .host = host,
@@ -14,17 +16,34 @@ struct engine_options fixture_options(const char *host)
 					.wake_fd = -1 };
 }
 
+struct engine_options fixture_impatient_options(const char *host)
+{
+	struct engine_options options = fixture_options(host);
+
+	options.connect_timeout_ms = options.read_timeout_ms = options.write_timeout_ms =
+		IMPATIENT_MS;
+	return options;
+}
+
 struct fixture fixture_open_with(struct engine_options options)
 {
 	struct fixture fixture = { .script = scripted_start() };
+	int64_t end = clock_deadline(FIXTURE_TIMEOUT_MS);
 	struct error err = { 0 };
 
 	options.host = scripted_host(fixture.script);
-	if (engine_open(&fixture.engine, &options, &err) < 0) {
-		fprintf(stderr, "%s\n", err.message);
-		abort();
-	}
+	/* With little patience a busy machine may make it fail. */
+	while (engine_open(&fixture.engine, &options, &err) < 0)
+		if (clock_now_ms() >= end) {
+			fprintf(stderr, "%s\n", err.message);
+			abort();
+		}
 	return fixture;
+}
+
+struct fixture fixture_open_impatient(void)
+{
+	return fixture_open_with(fixture_impatient_options(NULL));
 }
 
 struct fixture fixture_open(void)
@@ -45,7 +64,7 @@ enum engine_outcome fixture_wait(struct fixture *fixture)
 
 	resource_list_release(&fixture->answer.list);
 	fixture->answer = (struct engine_answer){ 0 };
-	CHECK_NUMBER(engine_wait(fixture->engine, 10 * 1000, &fixture->answer, &err), 1);
+	CHECK_NUMBER(engine_wait(fixture->engine, FIXTURE_TIMEOUT_MS, &fixture->answer, &err), 1);
 	CHECK_TEXT(err.message, "");
 	return fixture->answer.outcome;
 }
@@ -69,10 +88,16 @@ enum engine_outcome fixture_remove(struct fixture *fixture, enum resource_kind k
 enum error_kind fixture_open_fails(const char *host, struct error *err)
 {
 	struct engine_options options = fixture_options(host);
+
+	return fixture_open_fails_with(&options, err);
+}
+
+enum error_kind fixture_open_fails_with(const struct engine_options *options, struct error *err)
+{
 	struct engine *engine = NULL;
 
 	*err = (struct error){ 0 };
-	CHECK_NUMBER(engine_open(&engine, &options, err), -1);
+	CHECK_NUMBER(engine_open(&engine, options, err), -1);
 	CU_ASSERT_PTR_NULL(engine);
 	engine_close(engine);
 	return err->kind;

@@ -187,13 +187,19 @@ static void test_no_whole_answer(void)
 			"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 			"Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n",
 			SCRIPTED_HANG_UP, ENGINE_NOT_NOW, "hung up before its answer was whole");
+	check_no_answer(&fixture, "SSH-2.0-OpenSSH_9.2\r\n", SCRIPTED_HANG_UP, ENGINE_REFUSED,
+			"doesn't speak HTTP");
+}
+
+static void test_no_answer_in_time(void)
+{
+	CLEANUP_FIXTURE struct fixture fixture = fixture_open_impatient();
+
 	check_no_answer(&fixture, "", SCRIPTED_HANG, ENGINE_NOT_NOW, "within 300ms");
 	check_no_answer(&fixture,
 			"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 			"Content-Length: 40\r\n\r\n[]",
 			SCRIPTED_HANG, ENGINE_NOT_NOW, "within 300ms");
-	check_no_answer(&fixture, "SSH-2.0-OpenSSH_9.2\r\n", SCRIPTED_HANG_UP, ENGINE_REFUSED,
-			"doesn't speak HTTP");
 }
 
 static void test_engine_gone(void)
@@ -215,6 +221,7 @@ static struct test tests[] = {
 	{ "broken arguments are refused before sending", test_broken_arguments },
 	{ "bodies that are not the engine's", test_foreign_bodies },
 	{ "sent, and no whole answer", test_no_whole_answer },
+	{ "no answer in time", test_no_answer_in_time },
 	{ "the engine is gone between two requests", test_engine_gone },
 	{ NULL, NULL },
 };

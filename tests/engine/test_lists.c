@@ -125,7 +125,6 @@ static void test_ten_thousand(void)
 {
 	struct engine_options options = fixture_options(NULL);
 
-	options.read_timeout_ms = 10 * 1000;
 	CLEANUP_FIXTURE struct fixture fixture = fixture_open_with(options);
 	char *body = networks_body(10000);
 

@@ -57,20 +57,21 @@ static void test_many_at_once(void)
 	CU_ASSERT(scripted_counts(fixture.script).connections <= 4);
 }
 
-/* Queued requests wait with us, where no time limit runs: 20 requests of 50 ms over one
+/* Queued requests wait with us, where no time limit runs: 50 requests of 50 ms over one
  * connection take longer than the limit of each. */
 static void test_queueing_is_not_a_timeout(void)
 {
 	struct engine_options options = fixture_options(NULL);
 
 	options.connections = 1;
+	options.read_timeout_ms = 2000;
 	CLEANUP_FIXTURE struct fixture fixture = fixture_open_with(options);
 
 	scripted_raw(fixture.script, "GET /v1.41/", EMPTY_LIST, strlen(EMPTY_LIST), 50,
 		     SCRIPTED_KEEP);
-	for (uint64_t i = 0; i < 20; i++)
+	for (uint64_t i = 0; i < 50; i++)
 		CHECK_NUMBER(engine_list(fixture.engine, RESOURCE_NETWORK, NULL, i, NULL), 0);
-	for (uint64_t i = 0; i < 20; i++) {
+	for (uint64_t i = 0; i < 50; i++) {
 		CHECK_NUMBER(fixture_wait(&fixture), ENGINE_DONE);
 		CHECK_NUMBER(fixture.answer.cookie, i);
 	}
@@ -95,7 +96,7 @@ static void test_hung_requests_free_their_place(void)
 	CHECK_NUMBER(engine_list(fixture.engine, RESOURCE_NETWORK, NULL, 77, NULL), 0);
 	CHECK_NUMBER(fixture_wait(&fixture), ENGINE_DONE);
 	CHECK_NUMBER(fixture.answer.cookie, 77);
-	CU_ASSERT(clock_now_ms() - before < 5000);
+	CU_ASSERT(clock_now_ms() - before < 20000);
 }
 
 static void test_time_limit_of_wait(void)
@@ -105,14 +106,14 @@ static void test_time_limit_of_wait(void)
 	int64_t before = clock_now_ms();
 
 	CHECK_NUMBER(engine_wait(fixture.engine, 0, &answer, NULL), 0);
-	CU_ASSERT(clock_now_ms() - before < 100);
 	CHECK_NUMBER(engine_wait(fixture.engine, 50, &answer, NULL), 0);
 	CU_ASSERT(clock_now_ms() - before >= 50);
 
-	scripted_raw(fixture.script, "GET /v1.41/", EMPTY_LIST, strlen(EMPTY_LIST), 150,
-		     SCRIPTED_KEEP);
+	scripted_raw(fixture.script, "GET /v1.41/", EMPTY_LIST, strlen(EMPTY_LIST),
+		     SCRIPTED_UNTIL_OPENED, SCRIPTED_KEEP);
 	CHECK_NUMBER(engine_list(fixture.engine, RESOURCE_NETWORK, NULL, 5, NULL), 0);
 	CHECK_NUMBER(engine_wait(fixture.engine, 20, &answer, NULL), 0);
+	scripted_open(fixture.script);
 	CHECK_NUMBER(fixture_wait(&fixture), ENGINE_DONE);
 	CHECK_NUMBER(fixture.answer.cookie, 5);
 }
@@ -122,19 +123,17 @@ static void test_wake_fd(void)
 	struct engine_options options = fixture_options(NULL);
 	struct engine_answer answer;
 	struct fixture fixture;
-	int64_t before;
 	int ends[2];
 
 	CHECK_NUMBER(pipe2(ends, O_CLOEXEC), 0);
 	options.wake_fd = ends[0];
 	fixture = fixture_open_with(options);
-	scripted_raw(fixture.script, "GET /v1.41/", EMPTY_LIST, strlen(EMPTY_LIST), 200,
-		     SCRIPTED_KEEP);
+	scripted_raw(fixture.script, "GET /v1.41/", EMPTY_LIST, strlen(EMPTY_LIST),
+		     SCRIPTED_UNTIL_OPENED, SCRIPTED_KEEP);
 	CHECK_NUMBER(engine_list(fixture.engine, RESOURCE_NETWORK, NULL, 5, NULL), 0);
 	CHECK_NUMBER(write(ends[1], "x", 1), 1);
-	before = clock_now_ms();
 	CHECK_NUMBER(engine_wait(fixture.engine, -1, &answer, NULL), 0);
-	CU_ASSERT(clock_now_ms() - before < 150);
+	scripted_open(fixture.script);
 	CHECK_NUMBER(read(ends[0], &(char){ 0 }, 1), 1);
 	CHECK_NUMBER(fixture_wait(&fixture), ENGINE_DONE);
 	fixture_close(&fixture);
@@ -145,16 +144,18 @@ static void test_wake_fd(void)
 static void test_close_abandons(void)
 {
 	struct fixture fixture = fixture_open();
-	int64_t before = clock_now_ms();
+	int64_t end = clock_deadline(FIXTURE_TIMEOUT_MS / 2);
 	struct engine_answer answer;
 
 	scripted_raw(fixture.script, "GET /v1.41/", NULL, 0, 0, SCRIPTED_HANG);
 	for (uint64_t i = 0; i < 10; i++)
 		CHECK_NUMBER(engine_list(fixture.engine, RESOURCE_NETWORK, NULL, i, NULL), 0);
-	CHECK_NUMBER(engine_wait(fixture.engine, 50, &answer, NULL), 0);
+	while (scripted_counts(fixture.script).requests < 5 && clock_now_ms() < end)
+		CHECK_NUMBER(engine_wait(fixture.engine, 5, &answer, NULL), 0);
 	CHECK_NUMBER(scripted_counts(fixture.script).requests, 5);
 	fixture_close(&fixture);
-	CU_ASSERT(clock_now_ms() - before < 280);
+	/* Not after the time limit of what hangs. */
+	CU_ASSERT(clock_now_ms() < end);
 }
 
 static struct test tests[] = {

@@ -152,7 +152,6 @@ static void test_mutual_tls(void)
 	struct engine *engine = NULL;
 	struct error err = { 0 };
 
-	options.read_timeout_ms = options.connect_timeout_ms = 5000;
 	use_certificates("");
 	CHECK_NUMBER(engine_open(&engine, &options, &err), 0);
 	CHECK_TEXT(err.message, "");

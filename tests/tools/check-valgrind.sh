@@ -40,7 +40,7 @@ left="--no-fresh --no-teardown"
 	watch 143 run $left five -- sh -c 'kill -TERM $PPID; sleep 60'
 	watch 0 run $left six -- sh -c 'setsid sleep 60 & exit 0'
 
-	"$program" --lock-dir "$folder" run $left held -- sleep 60 &
+	"$program" --lock-dir "$folder" run $left held -- sleep 600 &
 	holder=$!
 	tries=0
 	until is_held held || [ "$tries" -ge 200 ]; do
