@@ -21,7 +21,7 @@
 #include "model/app.h"
 
 #define LABEL(app) "{\"com.docker.stack.namespace\":\"" app "\"}"
-#define GONE_MS 5000
+#define GONE_MS 30000
 
 static const char *const neighbours[] = { "shop_two", "other" };
 static const char *const others[] = { "shop_two", "other", "foreign", "protected" };

@@ -9,6 +9,11 @@
 
 void lease_hosts(void)
 {
+	lease_hosts_for(TERM_TEXT);
+}
+
+void lease_hosts_for(const char *term)
+{
 	CLEANUP_COMMAND struct command_result result = { 0 };
 	const char *play = temp_dir();
 	char command[1024];
@@ -17,8 +22,9 @@ void lease_hosts(void)
 	setenv("PLAY", play, 1);
 	run_command(&result,
 		    "set -e; for h in a b; do mkdir $PLAY/$h; printf '[lock]\\ndir = %%s\\n"
-		    "cluster = yes\\ncluster_term = " TERM_TEXT "\\n[run]\\nkill_grace = 1s\\n'"
-		    " $PLAY/$h >$PLAY/$h.conf; done");
+		    "cluster = yes\\ncluster_term = %s\\n[run]\\nkill_grace = 1s\\n'"
+		    " $PLAY/$h >$PLAY/$h.conf; done",
+		    term);
 	CHECK_STATUS(&result, 0);
 	(void)unsetenv("CI_JANITOR_LOCK_DIR");
 	for (int i = 0; i < 3; i++) {

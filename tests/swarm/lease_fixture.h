@@ -17,6 +17,8 @@
  * ci-janitor as that host, and $A_LOCKS, $B_LOCKS, $A2 (A booted anew), $PLAY (a temporary folder).
  */
 void lease_hosts(void);
+/* The same with another term than TERM. */
+void lease_hosts_for(const char *term);
 
 /* The labels of the app's lease, a line each; "" without one. The caller frees it. */
 char *lease_labels(const char *app);

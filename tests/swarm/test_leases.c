@@ -12,6 +12,7 @@
 #include "swarm/lease_fixture.h"
 
 #define END_MS 60000
+#define LONG_TERM "60s" /* where none runs out */
 #define RACES 12
 #define DEATHS 8
 
@@ -60,7 +61,7 @@ static void test_busy(void)
 	CLEANUP_COMMAND struct command_result result = { 0 };
 	struct process run, waiting;
 
-	lease_hosts();
+	lease_hosts_for(LONG_TERM);
 	start_run(&run, "$A", "");
 	run_command(&result, "$B run --if-held=fail shop -- true");
 	CHECK_STATUS(&result, 75);
@@ -146,7 +147,7 @@ static void test_booted_anew(void)
 	CLEANUP_COMMAND struct command_result result = { 0 };
 	struct process run;
 
-	lease_hosts();
+	lease_hosts_for(LONG_TERM);
 	start_run(&run, "$A", "--stack other");
 	CHECK_NUMBER(background_signal(&run, SIGKILL), 0);
 	(void)process_wait(&run, END_MS, NULL);
@@ -242,7 +243,7 @@ static void test_neighbours(void)
 	struct process run;
 	char mark[512];
 
-	lease_hosts();
+	lease_hosts_for(LONG_TERM);
 	process_start(&run, "exec $B run shop_key -- sh -c 'touch $PLAY/mine; sleep 600; true'");
 	(void)snprintf(mark, sizeof(mark), "%s/mine", getenv("PLAY"));
 	CU_ASSERT_TRUE(wait_until(file_is_there, mark, END_MS));
@@ -260,7 +261,7 @@ static void test_kept(void)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
 
-	lease_hosts();
+	lease_hosts_for(LONG_TERM);
 	run_command(&result, "$A run --keep-on-failure 1h shop -- sh -c 'docker volume create "
 			     "--label com.docker.stack.namespace=shop shop_data; false'");
 	CHECK_STATUS(&result, 1);
@@ -279,7 +280,7 @@ static void test_races(void)
 	CLEANUP_COMMAND struct command_result result = { 0 };
 	int count = rounds ? atoi(rounds) : RACES;
 
-	lease_hosts();
+	lease_hosts_for(LONG_TERM);
 	setenv("JOB", "mkdir $PLAY/one && echo $1 >>$PLAY/turns; sleep 0.02; rmdir $PLAY/one", 1);
 	run_command_with(
 		&result, NULL, 60000 + count * 3000,
@@ -302,7 +303,7 @@ static void test_killed_takeover(void)
 	for (int i = 0; i < DEATHS; i++) {
 		struct process run, sweep;
 
-		lease_hosts();
+		lease_hosts_for(LONG_TERM);
 		start_run(&run, "$A", "");
 		CHECK_NUMBER(background_signal(&run, SIGKILL), 0);
 		(void)process_wait(&run, END_MS, NULL);
