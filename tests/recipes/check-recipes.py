@@ -16,6 +16,10 @@ import time
 
 import yaml
 
+sys.dont_write_bytecode = True
+import container
+from container import Failure
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 RECIPES = HERE + "/../../packaging/ci"
 FIXTURE = HERE + "/../fixture/engine.sh"
@@ -34,10 +38,6 @@ TEST = """#!/bin/sh -e
 touch deployed
 until [ -e finish ]; do sleep 0.1; done
 """
-
-
-class Failure(Exception):
-    pass
 
 
 def wait_until(what, condition):
@@ -61,6 +61,9 @@ class Steps:
 
     def __init__(self, steps, env, cancel):
         self.steps, self.env, self.cancel = steps, env, cancel
+
+    def kill(self, kill_agent):
+        kill_agent()
 
     def run(self, env):
         env.update(self.env)
@@ -317,14 +320,41 @@ def cancelled(bed, job, work, agent):
 
 
 def killed(bed, job, work, agent):
-    kill_tree(agent)
+    job.kill(lambda: kill_tree(agent))
     finish(agent)
     wait_until("nothing left after a sweep", lambda: bed.sweep() == 0 and not bed.left())
 
 
+class Container(container.Container):
+    """The client passes the signal on to the container's first process, and that to ci-janitor."""
+    cancel = staticmethod(to_shell(signal.SIGTERM))
+
+
+# What packaging/ci/README.md says of jobs in containers, besides.
+def doctors_words(bed):
+    container.what_doctor_says(bed, bed.workspace())
+
+
+def the_hosts_dead_run(bed):
+    container.leaves_the_hosts_runs(bed, bed.workspace())
+
+
+def not_shared(bed):
+    container.unknown_to_the_host(bed, bed.workspace(), bed.start, wait_until, finish)
+
+
+def tell(bed, story):
+    try:
+        story(bed)
+    except Failure as failure:
+        print(f"{container.RECIPE}, {story.__name__}: {failure}; left: {bed.left() or 'nothing'}")
+        return False
+    return True
+
+
 def play(bed, name, ending):
     work = bed.workspace()
-    job = JOBS[name](name)
+    job = Container(bed) if name == container.RECIPE else JOBS[name](name)
     agent = bed.start(job, work)
     try:
         wait_until("deployed", lambda: os.path.exists(work + "/deployed"))
@@ -337,19 +367,30 @@ def play(bed, name, ending):
     return True
 
 
+def trials(bed, names):
+    """Name, what happens, a function that plays it."""
+    for name in names or [*JOBS, container.RECIPE]:
+        if name == container.RECIPE:
+            container.make_image(bed)
+        for ending in (to_the_end, cancelled, killed):
+            yield name, ending, lambda: play(bed, name, ending)
+        if name == container.RECIPE:
+            for story in (doctors_words, the_hosts_dead_run, not_shared):
+                yield name, story, lambda: tell(bed, story)
+
+
 def main():
     build, *names = sys.argv[1:]
     passed = failed = 0
     with Bed(build) as bed:
-        for name in names or JOBS:
-            for ending in (to_the_end, cancelled, killed):
-                began = time.monotonic()
-                good = play(bed, name, ending)
-                print(f"  {name}, {ending.__name__.replace('_', ' ')}: "
-                      f"{'ok' if good else 'FAILED'}, {time.monotonic() - began:.1f} s", flush=True)
-                passed, failed = passed + good, failed + (not good)
-                if not good:
-                    bed.sweep()
+        for name, what, trial in trials(bed, names):
+            began = time.monotonic()
+            good = trial()
+            print(f"  {name}, {what.__name__.replace('_', ' ')}: "
+                  f"{'ok' if good else 'FAILED'}, {time.monotonic() - began:.1f} s", flush=True)
+            passed, failed = passed + good, failed + (not good)
+            if not good:
+                bed.sweep()
     print(f"{passed} passed, {failed} failed")
     return failed > 0
 
