@@ -36,11 +36,35 @@ trixie() {
 	minimal_system trixie
 }
 
+# systemd's own macros for packages and what their scriptlets call, from its source, since Debian has no
+# package of them.
+systemd_macros() {
+	local list
+	mkdir -p systemd/parts systemd/state/lists/partial systemd/cache/archives/partial
+	for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+		[ ! -f "$list" ] || sed 's/^deb /deb-src /; s/^Types:.*/Types: deb-src/' "$list" \
+			>"systemd/parts/$(basename "$list" | sed 's/^sources.list$/main.list/')"
+	done
+	set -- -qq -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$PWD/systemd/parts" \
+		-o Dir::State="$PWD/systemd/state" -o Dir::Cache="$PWD/systemd/cache" \
+		-o Dir::State::status=/var/lib/dpkg/status -o APT::Sandbox::User="$(id -un)"
+	apt-get "$@" update
+	(cd systemd && apt-get "$@" source --download-only systemd)
+	tar -xf systemd/systemd_*.orig.tar.* -C systemd --wildcards --strip-components=1 '*/src/rpm/*'
+	for file in macros.systemd systemd-update-helper; do
+		sed 's|{{SYSTEM_DATA_UNIT_DIR}}|/usr/lib/systemd/system|; s|{{TMPFILES_DIR}}|/usr/lib/tmpfiles.d|
+			s|{{SYSTEMD_UPDATE_HELPER_PATH}}|/usr/lib/systemd/systemd-update-helper|' \
+			"systemd/src/rpm/$file.in" >"systemd/$file"
+	done
+}
+
 rpm_build() {
 	need rpmbuild rpm
 	need rpmlint rpmlint
-	BUILDER="rpmbuild --nodeps --load $HERE/fedora.macros" "$TOP/packaging/build.sh" rpm \
-		"ci-janitor-$VERSION.tar.gz" rpm
+	systemd_macros
+	BUILDER="rpmbuild --nodeps --load $WORK/systemd/macros.systemd --load $HERE/fedora.macros" \
+		"$TOP/packaging/build.sh" rpm "ci-janitor-$VERSION.tar.gz" rpm
+	cp systemd/systemd-update-helper rpm
 	(cd rpm && rpm2cpio ./*.src.rpm | cpio -id '*.spec')
 	rpmlint --config "$HERE/rpmlint.toml" rpm/*.spec rpm/*.rpm
 }
