@@ -375,7 +375,7 @@ def trials(bed, names):
         for ending in (to_the_end, cancelled, killed):
             yield name, ending, lambda: play(bed, name, ending)
         if name == container.RECIPE:
-            for story in (doctors_words, the_hosts_dead_run, not_shared):
+            for story in (doctors_words, not_shared, *([the_hosts_dead_run] if container.on_a_host() else [])):
                 yield name, story, lambda: tell(bed, story)
 
 
