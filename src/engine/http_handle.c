@@ -18,7 +18,10 @@ static size_t on_header(char *line, size_t size, size_t count, void *user)
 		exchange->reply.transport = TRANSPORT_TOO_BIG;
 		return 0;
 	}
-	reply_headers_take(headers, line, size * count);
+	if (!reply_headers_take(headers, line, size * count)) {
+		exchange->reply.transport = TRANSPORT_NOT_HTTP;
+		return 0;
+	}
 	return size * count;
 }
 
@@ -202,7 +205,7 @@ struct http_exchange *http_handle_finish(CURL *handle, CURLcode result)
 	(void)sym_curl_easy_getinfo(handle, CURLINFO_OS_ERRNO, &os_errno);
 	(void)sym_curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &reply->status);
 	reply->sent = sent > 0;
-	if (reply->transport != TRANSPORT_TOO_BIG)
+	if (reply->transport == TRANSPORT_WHOLE)
 		reply->transport = transport_of(result);
 	if (reply->transport == TRANSPORT_NO_CONNECT)
 		reply->sys_errno = (int)os_errno;

@@ -24,7 +24,25 @@ static void take_value(const char *value, size_t length, char *ret, size_t size)
 		(void)snprintf(ret, size, "%.*s", (int)length, value);
 }
 
-void reply_headers_take(struct reply_headers *headers, const char *line, size_t length)
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* libcurl 8 takes the first three digits of a longer number for the status. */
+static bool has_status(const char *line, size_t length)
+{
+	const char *end = line + length, *code = memchr(line, ' ', length);
+
+	while (code && code < end && *code == ' ')
+		code++;
+	if (!code || end - code < 3 || !is_digit(code[0]) || !is_digit(code[1]) ||
+	    !is_digit(code[2]))
+		return false;
+	return end - code == 3 || memchr(" \r\n", code[3], 3);
+}
+
+bool reply_headers_take(struct reply_headers *headers, const char *line, size_t length)
 {
 	const struct {
 		const char *name;
@@ -40,7 +58,7 @@ void reply_headers_take(struct reply_headers *headers, const char *line, size_t 
 
 	if (length >= 5 && !memcmp(line, "HTTP/", 5)) {
 		*headers = (struct reply_headers){ .bytes = headers->bytes };
-		return;
+		return has_status(line, length);
 	}
 	colon = memchr(line, ':', length);
 	for (size_t i = 0; colon && i < ARRAY_SIZE(known); i++) {
@@ -51,6 +69,7 @@ void reply_headers_take(struct reply_headers *headers, const char *line, size_t 
 			take_value(colon + 1, length - name_length - 1, known[i].value,
 				   known[i].size);
 	}
+	return true;
 }
 
 bool reply_is_json(const struct reply *reply)

@@ -56,8 +56,8 @@ bool request_type_writes(enum request_type type);
 void reply_release(struct reply *reply);
 
 /* Takes one header line as it came, NUL-terminated or not; the first of a name counts, and a new
- * status line starts over. */
-void reply_headers_take(struct reply_headers *headers, const char *line, size_t length);
+ * status line starts over. false: a status line without a status of three digits. */
+bool reply_headers_take(struct reply_headers *headers, const char *line, size_t length);
 
 /* Media type is application/json. */
 bool reply_is_json(const struct reply *reply);

@@ -69,6 +69,8 @@ static void test_broken_framing(void)
 		OK "Content-Type\r\n: application/json\r\nContent-Length: 62\r\n\r\n" NETWORK,
 		"HTTP/1.1 999\r\n" JSON "Content-Length: 62\r\n\r\n" NETWORK,
 		"HTTP/1.1 2000 OK\r\n" JSON "Content-Length: 62\r\n\r\n" NETWORK,
+		"HTTP/1.1 200x OK\r\n" JSON "Content-Length: 62\r\n\r\n" NETWORK,
+		"HTTP/1.1 20 OK\r\n" JSON "Content-Length: 62\r\n\r\n" NETWORK,
 		"HTTP/9.9 OK\r\n" JSON "\r\n" NETWORK,
 		"HTTP/1.1 204 No Content\r\n" JSON "\r\n",
 		"HTTP/1.1 304 Not Modified\r\n" JSON "\r\n",

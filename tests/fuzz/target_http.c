@@ -22,7 +22,7 @@ static void take_lines(struct reply *reply, const uint8_t **data, size_t *size)
 		CLEANUP_FREE char *line = xcalloc(length, 1);
 
 		memcpy(line, *data, length);
-		reply_headers_take(&reply->headers, line, length);
+		(void)reply_headers_take(&reply->headers, line, length);
 		*data += length;
 		*size -= length;
 		if (length <= 2 && end)
