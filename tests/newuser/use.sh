@@ -117,8 +117,8 @@ cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys
 printf 'StrictHostKeyChecking accept-new\n' >/root/.ssh/config
 printf 'SetEnv DOCKER_HOST=unix:///run/node2/docker.sock\n' >>/etc/ssh/sshd_config
 systemctl restart ssh
-systemd-run -q --unit=node2 dockerd --data-root /var/lib/docker/node2 --exec-root /run/node2/exec \
-	-p /run/node2/pid -H unix:///run/node2/docker.sock --bridge none --iptables=false --ip6tables=false
+systemd-run -q --unit=node2 -p PrivateNetwork=yes dockerd --data-root /var/lib/docker/node2 --exec-root /run/node2/exec \
+	-p /run/node2/pid -H unix:///run/node2/docker.sock --bridge none
 wait_for ssh node2 docker version >/dev/null 2>&1
 cd "$CLONE"
 paste 'docker import'
@@ -126,4 +126,4 @@ paste 'docker save'
 here=$(paste 'docker image inspect')
 there=$(DOCKER_HOST=unix:///run/node2/docker.sock paste 'docker image inspect')
 [ "$here" = "$there" ] || fail "the image is $here here, $there there"
-docker run --rm "$here" /ci-janitor --version
+docker run --rm --network none "$here" /ci-janitor --version
