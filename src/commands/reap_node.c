@@ -126,6 +126,17 @@ static bool is_wanted(const struct work *work, const struct resource *resource)
 	return false;
 }
 
+/* A report is JSON, which takes valid UTF-8 only; an engine's words, or what was cut of them, may
+ * be anything. */
+static void set_reason(struct order *order, const char *reason)
+{
+	(void)snprintf(order->reason, sizeof(order->reason), "%.199s", reason);
+	for (char *c = order->reason; *c; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	order->in_use = false;
+}
+
 /* Waits for so many answers; lists are put together. Those to orders tell in their cookie which;
  * what could not be removed of an old job is nobody's loss. */
 static int gather(struct work *work, size_t count, struct resource_list *list, struct error *err)
@@ -142,11 +153,10 @@ static int gather(struct work *work, size_t count, struct resource_list *list, s
 		if (answer.cookie && answer.cookie != OLD_JOB) {
 			struct order *order = &work->orders[answer.cookie - 1];
 
+			if (answer.outcome != ENGINE_DONE && answer.outcome != ENGINE_ALREADY_GONE)
+				set_reason(order, answer.error.message);
 			order->in_use =
 				answer.outcome == ENGINE_IN_USE || answer.outcome == ENGINE_NOT_NOW;
-			if (answer.outcome != ENGINE_DONE && answer.outcome != ENGINE_ALREADY_GONE)
-				(void)snprintf(order->reason, sizeof(order->reason), "%.199s",
-					       answer.error.message);
 		} else if (answer.outcome == ENGINE_DONE) {
 			resource_list_move(list, &answer.list);
 		} else if (!answer.cookie) {
@@ -192,12 +202,6 @@ static bool is_old_job(const struct resource *resource)
 {
 	return resource->kind == RESOURCE_CONTAINER && resource_label(resource, NODE_JOB_LABEL) &&
 	       resource->state && !strcmp(resource->state, "exited");
-}
-
-static void set_reason(struct order *order, const char *reason)
-{
-	(void)snprintf(order->reason, sizeof(order->reason), "%.199s", reason);
-	order->in_use = false;
 }
 
 /* One round for one kind: fresh from the listing, since it compares what the listing says. */
