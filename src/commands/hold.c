@@ -252,10 +252,11 @@ static int check_arguments(struct error *err)
 
 static void make_absolute_variable(const char *name)
 {
-	CLEANUP_FREE char *path = absolute(getenv(name));
+	const char *value = getenv(name);
+	CLEANUP_FREE char *path = absolute(value);
 
 	/* An empty one counts as none. */
-	if (path && *getenv(name) && setenv(name, path, true) < 0)
+	if (value && *value && setenv(name, path, true) < 0)
 		abort();
 }
 

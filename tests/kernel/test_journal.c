@@ -192,16 +192,12 @@ static void without_its_socket(void)
 /* More messages than the queues of sockets hold that nobody reads; no lock is touched. */
 static const char *many_messages(const char *dir)
 {
+	CLEANUP_COMMAND struct command_result result = { 0 };
 	static char command[1024];
-	char path[600];
-	FILE *stream;
 
-	snprintf(path, sizeof(path), "%s/conf", dir);
-	stream = fopen(path, "we");
-	CU_ASSERT_FATAL(stream && fputs("[app]\nprotect = *\n", stream) >= 0 &&
-			fclose(stream) == 0);
+	run_command(&result, "printf '[app]\\nprotect = *\\n' >%s/conf", dir);
 	snprintf(command, sizeof(command),
-		 "%s --lock-dir %s --config %s reap $(seq -f app%%g 1000)", PROGRAM, dir, path);
+		 "%s --lock-dir %s --config %s/conf reap $(seq -f app%%g 1000)", PROGRAM, dir, dir);
 	return command;
 }
 
