@@ -56,7 +56,7 @@ VERSION=$(basename "$TARBALL" .tar.gz)
 VERSION=${VERSION#ci-janitor-}
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT PIPE TERM
 tar -xzf "$TARBALL" -C "$WORK"
 SOURCE=$WORK/ci-janitor-$VERSION
 # What a make around this was told (O=) is not for the package's own.

@@ -129,7 +129,7 @@ done
 TMPDIR=$(mktemp -d)
 export TMPDIR
 trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT PIPE TERM
 mount -t tmpfs -o size=4g,mode=755 tmpfs "$TMPDIR"
 
 printf '%s\n' '| Debian | version | what | passed | time |' '| --- | --- | --- | --- | --- |' |

@@ -11,7 +11,7 @@ here=$(dirname "$0")
 TMPDIR=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)
 export TMPDIR
 trap 'rm -rf "$TMPDIR"' EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT PIPE TERM
 
 fuzz() { # TARGET
 	dictionary=$here/dictionaries/$1.dict

@@ -19,7 +19,7 @@ tidy() {
 	rm -rf "$work"
 }
 trap tidy EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT PIPE TERM
 
 die() {
 	echo "check-metrics.sh: $*" >&2

@@ -141,7 +141,7 @@ fi
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT PIPE TERM
 printf '%s\n' "$rows" | grep '^[a-z]' | grep -E -- "${1:-.}" >"$folder/rows"
 printf '%-6s  %10s  %8s  %-6s  %-33s  %s\n' '' states time model violated 'what it shows'
 number=0

@@ -15,7 +15,7 @@ MACHINE=$HERE/../units/machine.sh
 FOLDER=${CI_JANITOR_SYSTEMS:-${XDG_CACHE_HOME:-$HOME/.cache}/ci-janitor-systems}
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/ci-janitor-newuser.XXXXXX")
 trap 'clean_up' EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT PIPE TERM
 
 die() {
 	echo "check-newuser.sh: $*" >&2

@@ -130,7 +130,7 @@ clean_up() {
 
 DIR=$(mktemp -d)
 trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT PIPE TERM
 "$ENGINE" start "$DIR"
 IMAGE=$("$ENGINE" import-image "$DIR")
 mkdir "$DIR/locks"

@@ -143,7 +143,7 @@ src/newroom/planted.c "base/error.h"'
 self_test() {
 	copy=$(mktemp -d)
 	trap 'rm -rf "$copy"' EXIT
-	trap 'exit 1' HUP INT TERM
+	trap 'exit 1' HUP INT PIPE TERM
 	cp -R "$ROOT/src" "$ROOT/include" "$copy"
 	(check "$copy") || return 1
 	printf '%s\n' "$FORBIDDEN" >"$copy/forbidden"

@@ -8,7 +8,7 @@ program=$(realpath "$1")
 folder=$(mktemp -d)
 failed=0
 trap 'rm -rf "$folder"' EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT PIPE TERM
 
 watch() { # WANTED-STATUS ARGUMENT...; 99 is valgrind's for errors
 	wanted=$1

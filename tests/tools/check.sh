@@ -5,8 +5,8 @@
 # What hangs is ended: a test by itself, with its name (tests/harness/harness.h), a layer from here.
 set -u
 
-LAYER_LIMIT=1200
-export TEST_LIMIT="${TEST_LIMIT:-400}"
+LAYER_LIMIT=1800
+export TEST_LIMIT="${TEST_LIMIT:-600}"
 
 folder=$1
 shift
@@ -51,7 +51,7 @@ stop() {
 	wait
 	exit 1
 }
-trap stop HUP INT TERM
+trap stop HUP INT PIPE TERM
 
 for layer in "${layers[@]}"; do
 	while [ "$(jobs -pr | wc -l)" -ge 2 ]; do

@@ -128,7 +128,7 @@ run: sudo apt-get update && sudo apt-get install --no-install-recommends $(debia
 	# The tests start an engine of their own; the machine's needs no new service.
 	if [ ! -e "$GUARD" ]; then
 		trap 'rm -f "$GUARD"' EXIT
-		trap 'exit 1' HUP INT TERM
+		trap 'exit 1' HUP INT PIPE TERM
 		printf '#!/bin/sh\nexit 101\n' >"$GUARD"
 		chmod 755 "$GUARD"
 	fi
