@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -201,13 +202,21 @@ char *process_errors(const struct process *process)
 	return memory_file_content(process->errors_fd);
 }
 
-/* Reaps the leader and lets go of everything. */
-static int finish(struct process *process, bool timed_out)
+static int64_t cpu_ms(const struct rusage *usage)
 {
+	return (usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000 +
+	       (usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1000;
+}
+
+/* Reaps the leader and lets go of everything. */
+static int finish(struct process *process, bool timed_out, int64_t *ret_cpu_ms)
+{
+	struct rusage usage = { 0 };
 	int status = 0;
 
-	while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR)
+	while (wait4(process->pid, &status, 0, &usage) < 0 && errno == EINTR)
 		;
+	*ret_cpu_ms = cpu_ms(&usage);
 	status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 	if (timed_out)
 		status = -1;
@@ -225,6 +234,7 @@ static int finish(struct process *process, bool timed_out)
 int process_wait(struct process *process, int64_t timeout_ms, struct command_result *result)
 {
 	int64_t end = now_ms() + timeout_ms;
+	int64_t cpu;
 	bool ended = false;
 	int status;
 
@@ -239,18 +249,22 @@ int process_wait(struct process *process, int64_t timeout_ms, struct command_res
 		result->output = process_output(process);
 		result->errors = process_errors(process);
 	}
-	status = finish(process, !ended);
-	if (result)
+	status = finish(process, !ended, &cpu);
+	if (result) {
 		result->status = status;
+		result->cpu_ms = cpu;
+	}
 	return status;
 }
 
 void process_kill(struct process *process)
 {
+	int64_t cpu;
+
 	if (process->pid <= 0)
 		return;
 	kill(-process->pid, SIGKILL);
-	finish(process, false);
+	finish(process, false, &cpu);
 }
 
 void command_result_release(struct command_result *result)

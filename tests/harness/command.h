@@ -32,6 +32,7 @@ struct command_result {
 	char *output;
 	char *errors;
 	int64_t took_ms;
+	int64_t cpu_ms; /* of the processor, as of what it has waited for */
 };
 
 void command_result_release(struct command_result *result);

@@ -258,6 +258,32 @@ bool wait_for_end(pid_t pid)
 	return pid > 0 && wait_until(has_ended, &pid, SOON_MS);
 }
 
+struct expected_pid {
+	const struct process *process;
+	pid_t pid;
+};
+
+static bool has_pid(void *data)
+{
+	struct expected_pid *expected = data;
+	char *output = process_output(expected->process), *at = strstr(output, "pid ");
+	int pid = 0;
+	char dot = 0;
+
+	if (at && sscanf(at, "pid %d%c", &pid, &dot) == 2 && dot == '.')
+		expected->pid = pid;
+	free(output);
+	return expected->pid > 1;
+}
+
+pid_t noted_pid(const struct process *process)
+{
+	struct expected_pid expected = { .process = process };
+
+	CU_ASSERT(wait_until(has_pid, &expected, SOON_MS));
+	return expected.pid;
+}
+
 void end_delay(pid_t pid)
 {
 	char path[64], line[128];

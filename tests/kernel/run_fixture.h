@@ -53,6 +53,9 @@ bool wait_for_phase(const char *dir, const char *app, enum run_phase phase);
 bool wait_for_mark(pid_t pid, const char *run_id);
 /* Waits until no such process is there, or only its zombie. */
 bool wait_for_end(pid_t pid);
+/* The number in the "pid NUMBER." that the process writes, perhaps after others have written more
+ * to the same output. Fails the test, and is 0, when there is none. */
+pid_t noted_pid(const struct process *process);
 /* A child of the process, 0 when it has none. */
 pid_t child_of(pid_t pid);
 

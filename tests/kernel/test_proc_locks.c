@@ -75,7 +75,7 @@ static bool is_waiting(pid_t pid)
 	bool waiting = false;
 
 	snprintf(wanted, sizeof(wanted), "-> FLOCK  ADVISORY  WRITE %d ", (int)pid);
-	for (int i = 0; i < 1000 && !waiting; i++) {
+	for (int i = 0; i < 10000 && !waiting; i++) {
 		char *text = read_text("/proc/locks");
 
 		waiting = text && strstr(text, wanted);

@@ -90,6 +90,7 @@ static void orphaned_in_the_first_sweep(void)
 	const char *dir = temp_dir();
 	int engine = listening_socket(dir, "socket"), connection;
 	struct process agent;
+	pid_t run;
 
 	CHECK_NUMBER(run_command(&result, RUN_WITH_ENGINE("socket") "blog -- true", dir, dir), 0);
 	process_start(&agent,
@@ -98,11 +99,12 @@ static void orphaned_in_the_first_sweep(void)
 		      dir, dir, dir, dir);
 	connection = accept_soon(engine);
 	CU_ASSERT(connection >= 0);
+	run = noted_pid(&agent);
 	kill(agent.pid, SIGKILL);
-	(void)process_wait(&agent, SOON_MS, &result);
+	(void)process_wait(&agent, SOON_MS, NULL);
 	close(connection);
 	close(engine);
-	check_was_refused(dir, (pid_t)number_after(result.output, "pid "));
+	check_was_refused(dir, run);
 }
 
 /* While it waits: it leaves the queue. */
@@ -111,19 +113,17 @@ static void killed_while_waiting(void)
 	const char *dir = temp_dir();
 	struct process agent;
 	int fd = lockfile_hold(dir, "shop");
-	char *output, file[512];
+	char file[512];
 	pid_t run;
 
 	lockfile_companion(fd, 0, F_WRLCK);
 	process_start(&agent, RUN_HERE "shop -- touch %s/ran & echo pid $!.; wait", dir, dir);
 	CU_ASSERT(wait_for_errors(&agent, "waiting for"));
-	output = process_output(&agent);
-	run = (pid_t)number_after(output, "pid ");
-	free(output);
+	run = noted_pid(&agent);
 	kill(agent.pid, SIGKILL);
 	CU_ASSERT(wait_for_end(run));
 	close(fd);
-	CU_ASSERT(lockfile_is_free(dir, "shop"));
+	CU_ASSERT(wait_for_free_lock(dir, "shop"));
 	snprintf(file, sizeof(file), "%s/ran", dir);
 	CHECK_NUMBER(access(file, F_OK), -1);
 	process_kill(&agent);
@@ -135,7 +135,6 @@ static void killed_while_stopping(void)
 	const char *dir = temp_dir();
 	struct process agent;
 	char file[512];
-	char *output;
 	pid_t run;
 
 	snprintf(file, sizeof(file), "%s/done", dir);
@@ -145,9 +144,8 @@ static void killed_while_stopping(void)
 		      " echo ready; while :; do sleep 0.02; done' & echo pid $!.; wait",
 		      dir, file);
 	CU_ASSERT(wait_for_output(&agent, "ready"));
-	output = process_output(&agent);
-	run = (pid_t)number_after(output, "pid ");
-	free(output);
+	run = noted_pid(&agent);
+	CU_ASSERT_FATAL(run > 1);
 	kill(run, SIGTERM);
 	CU_ASSERT(wait_for_output(&agent, "stopping"));
 	kill(agent.pid, SIGKILL);
