@@ -9,6 +9,7 @@
 
 #include "harness/command.h"
 #include "harness/harness.h"
+#include "lock/deleted_lock.h"
 #include "process_support.h"
 
 static struct lock_fixture open_at(const char *app, const char *path)
@@ -83,4 +84,19 @@ void fixture_stop_holder(pid_t pid)
 {
 	CHECK_NUMBER(kill(pid, SIGKILL), 0);
 	CHECK_NUMBER(waitpid(pid, NULL, 0), pid);
+}
+
+int fixture_find_deleted(const struct lock_dir *dir, const struct app_hash *hash,
+			 const struct app_lock *own, pid_t *ret_pid, struct error *err)
+{
+	int64_t end = now_ms() + 60000;
+	struct error unsure = { 0 };
+	int found;
+
+	do
+		found = lock_find_deleted_holder(dir, hash, own, ret_pid, &unsure);
+	while (found < 0 && now_ms() < end);
+	if (found < 0 && err)
+		*err = unsure;
+	return found;
 }

@@ -30,4 +30,9 @@ pid_t fixture_start_holder(struct lock_fixture *fixture, enum lock_role role);
 /* SIGKILL, and waits. */
 void fixture_stop_holder(pid_t pid);
 
+/* lock_find_deleted_holder until it is sure: beside other tests, whose locks on the same file
+ * system come and go, it may not be. */
+int fixture_find_deleted(const struct lock_dir *dir, const struct app_hash *hash,
+			 const struct app_lock *own, pid_t *ret_pid, struct error *err);
+
 #endif

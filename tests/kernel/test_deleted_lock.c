@@ -29,24 +29,24 @@ static void test_deleted_holder(void)
 	pid_t holder, named, seen = 0;
 	bool created;
 
-	CHECK_NUMBER(lock_find_deleted_holder(&fixture.dir, &fixture.hash, NULL, &seen, NULL), 0);
+	CHECK_NUMBER(fixture_find_deleted(&fixture.dir, &fixture.hash, NULL, &seen, NULL), 0);
 	holder = fixture_start_holder(&fixture, LOCK_ROLE_RUN); /* born without a name */
-	CHECK_NUMBER(lock_find_deleted_holder(&fixture.dir, &fixture.hash, NULL, &seen, NULL), 0);
+	CHECK_NUMBER(fixture_find_deleted(&fixture.dir, &fixture.hash, NULL, &seen, NULL), 0);
 	CHECK_NUMBER(unlinkat(fixture.dir.fd, fixture.name, 0), 0);
-	CHECK_NUMBER(lock_find_deleted_holder(&fixture.dir, &fixture.hash, NULL, &seen, NULL), 1);
+	CHECK_NUMBER(fixture_find_deleted(&fixture.dir, &fixture.hash, NULL, &seen, NULL), 1);
 	CHECK_NUMBER(seen, holder);
-	CHECK_NUMBER(lock_find_deleted_holder(&other.dir, &other.hash, NULL, &seen, NULL), 0);
+	CHECK_NUMBER(fixture_find_deleted(&other.dir, &other.hash, NULL, &seen, NULL), 0);
 	CHECK_NUMBER(fixture_try(&fixture, &own, &created), LOCK_FREE);
-	CHECK_NUMBER(lock_find_deleted_holder(&fixture.dir, &fixture.hash, &own, &seen, NULL), 1);
+	CHECK_NUMBER(fixture_find_deleted(&fixture.dir, &fixture.hash, &own, &seen, NULL), 1);
 	fixture_stop_holder(holder);
-	CHECK_NUMBER(lock_find_deleted_holder(&fixture.dir, &fixture.hash, &own, &seen, NULL), 0);
+	CHECK_NUMBER(fixture_find_deleted(&fixture.dir, &fixture.hash, &own, &seen, NULL), 0);
 	app_lock_release(&own);
 
 	named = fixture_start_holder(&fixture, LOCK_ROLE_RUN); /* opened by its name */
 	CHECK_NUMBER(unlinkat(fixture.dir.fd, fixture.name, 0), 0);
-	CHECK_NUMBER(lock_find_deleted_holder(&fixture.dir, &fixture.hash, NULL, &seen, NULL), 1);
+	CHECK_NUMBER(fixture_find_deleted(&fixture.dir, &fixture.hash, NULL, &seen, NULL), 1);
 	CHECK_NUMBER(seen, named);
-	CHECK_NUMBER(lock_find_deleted_holder(&other.dir, &other.hash, NULL, &seen, NULL), 0);
+	CHECK_NUMBER(fixture_find_deleted(&other.dir, &other.hash, NULL, &seen, NULL), 0);
 	fixture_stop_holder(named);
 	fixture_close(&other);
 	fixture_close(&fixture);
@@ -56,7 +56,7 @@ static void check_found(const struct lock_fixture *fixture, pid_t holder)
 {
 	pid_t seen = 0;
 
-	CHECK_NUMBER(lock_find_deleted_holder(&fixture->dir, &fixture->hash, NULL, &seen, NULL),
+	CHECK_NUMBER(fixture_find_deleted(&fixture->dir, &fixture->hash, NULL, &seen, NULL),
 		     holder != 0);
 	CHECK_NUMBER(seen, holder);
 }

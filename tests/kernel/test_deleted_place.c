@@ -25,7 +25,7 @@ static void check_found(const struct lock_fixture *fixture, pid_t holder)
 	struct error err = { 0 };
 	pid_t seen = 0;
 
-	CHECK_NUMBER(lock_find_deleted_holder(&fixture->dir, &fixture->hash, NULL, &seen, &err),
+	CHECK_NUMBER(fixture_find_deleted(&fixture->dir, &fixture->hash, NULL, &seen, &err),
 		     holder != 0);
 	CHECK_NUMBER(seen, holder);
 	CHECK_TEXT(err.message, "");
@@ -165,7 +165,7 @@ static void look_from_chroot(void *data)
 	EXPECT(!unlinkat(fixture.dir.fd, fixture.name, 0));
 	EXPECT(!chroot(root) && !chdir("/"));
 	EXPECT(!lock_dir_open(&dir, "/locks", fixture.trust, NULL));
-	EXPECT(lock_find_deleted_holder(&dir, &fixture.hash, NULL, &seen, NULL) == 1);
+	EXPECT(fixture_find_deleted(&dir, &fixture.hash, NULL, &seen, NULL) == 1);
 	EXPECT(seen == holder);
 	fixture_stop_holder(holder);
 }
@@ -226,7 +226,7 @@ static void test_numbers_of_subvolumes(void)
 			"exec unshare --mount sh -c 'd=%s; m=$d/m; mkdir $m; umask 077; "
 			"PATH=$PATH:/usr/sbin:/sbin; c=\"" PROGRAM " --lock-dir $m/b\"; "
 			"{ " NEED_LOOP_DEVICES " && truncate -s 128M $d/i && mkfs.btrfs -q $d/i && "
-					       "mount -o loop $d/i $m && "
+			"mount -o loop $d/i $m && "
 			"btrfs subvolume create $m/a && btrfs subvolume create $m/b; } >/dev/null "
 			"|| "
 			"exit 99; n=ci-app-$(printf shop | sha256sum | cut -c1-32).lock; "
