@@ -187,6 +187,7 @@ static void begin_round(struct reaper *reaper)
 	nodes->step = NODES_LIST;
 	nodes->list_error = (struct error){ .kind = ERROR_NONE };
 	nodes->not_before = 0;
+	nodes->may_be_late = false;
 	nodes->deadline = clock_deadline(ROUND_MS);
 	ask(reaper);
 }
@@ -316,7 +317,7 @@ static void take(struct reaper *reaper, size_t number, struct engine_answer *ans
 	} else if (nodes->step == NODES_START && done && answer->list.count) {
 		nodes->service = xstrdup(answer->list.items[0].id);
 	} else if (!done && (nodes->step == NODES_START || !nodes->count)) {
-		/* Whether it was started all the same, the next listing tells. */
+		nodes->may_be_late = nodes->step == NODES_START;
 		nodes->list_error = answer->error;
 		for (size_t i = 0; i < nodes->count; i++)
 			set_reason(&nodes->items[i], answer->error.message);

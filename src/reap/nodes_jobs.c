@@ -158,41 +158,49 @@ void nodes_collect(struct reaper *reaper, struct text *apps, struct text *ordere
 			add_hash(ordered, &reaper->jobs[i]);
 }
 
-/* What was ordered and is not reported any more is gone. */
+static const struct resource *find_reported(const struct nodes *nodes,
+					    const struct resource *wanted)
+{
+	for (size_t i = 0; i < nodes->found.count; i++) {
+		const struct resource *found = &nodes->found.items[i];
+
+		if (found->kind == wanted->kind && !strcmp(found->id, wanted->id) &&
+		    !strcmp(found->node, wanted->node))
+			return found;
+	}
+	return NULL;
+}
+
+/* What was ordered, now or before the node fell silent, and is not reported any more is gone. Of a
+ * node that is silent neither that nor what was left for a later round is known to be gone. */
 static void judge_item(struct nodes *nodes, struct job *job, struct item *item)
 {
 	struct action *action = &job->result.actions[item->action];
 	struct other_node *node = nodes_find(nodes, item->resource.node);
+	bool silent = !node || !node->reported;
+	bool sent = item->state == ITEM_SENT;
+	const struct resource *found;
 
-	if (!nodes_is_remote(&item->resource) || item->state == ITEM_FINISHED)
+	if (!nodes_is_remote(&item->resource) || item->state == ITEM_FINISHED ||
+	    (!silent && !sent && !item->refused))
 		return;
-	/* Neither what was ordered nor what was left for a later round is known to be gone. */
-	if (!node || !node->reported) {
-		item->state = ITEM_WAITING;
-		item->refused = true;
+	found = silent ? NULL : find_reported(nodes, &item->resource);
+	if (!silent && !found) {
+		item->state = ITEM_FINISHED;
+		action_set_outcome(action, ACTION_REMOVED, NULL);
+		return;
+	}
+	item->state = ITEM_WAITING;
+	item->tries += sent;
+	item->refused = silent || item->tries >= TRIES_MAX;
+	if (silent)
 		(void)error_set(&job->last_error, ERROR_ENGINE, "unable to clean node %s: %s",
 				node ? node->name : item->resource.node,
 				node ? node->reason : "it is not in the swarm any more");
-		action_set_outcome(action, ACTION_FAILED, job->last_error.message);
-		return;
-	}
-	if (item->state != ITEM_SENT)
-		return;
-	item->state = ITEM_WAITING;
-	for (size_t i = 0; i < nodes->found.count; i++) {
-		const struct resource *found = &nodes->found.items[i];
-
-		if (found->kind != item->resource.kind || strcmp(found->id, item->resource.id) ||
-		    strcmp(found->node, item->resource.node))
-			continue;
-		item->refused = ++item->tries >= TRIES_MAX;
+	else
 		(void)error_set(&job->last_error, ERROR_ENGINE, "node %s: %s", node->name,
 				found->error ? found->error : "it is still there");
-		action_set_outcome(action, ACTION_FAILED, job->last_error.message);
-		return;
-	}
-	item->state = ITEM_FINISHED;
-	action_set_outcome(action, ACTION_REMOVED, NULL);
+	action_set_outcome(action, ACTION_FAILED, job->last_error.message);
 }
 
 static bool has_unfinished(const struct job *job, const struct other_node *node)
@@ -256,6 +264,9 @@ void nodes_end_round(struct reaper *reaper)
 			job->not_before = clock_now_ms() + RETRY_MS;
 			continue;
 		}
+		/* Whether it was started all the same, listings tell; not the very first. */
+		if (nodes->may_be_late)
+			job->clean_listings_needed = 2;
 		job->nodes_error = (struct error){ .kind = ERROR_NONE };
 		for (size_t k = 0; k < job->item_count; k++)
 			judge_item(nodes, job, &job->items[k]);

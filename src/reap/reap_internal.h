@@ -158,6 +158,7 @@ struct nodes {
 	int64_t deadline;
 	int64_t nodes_at; /* last listing of the nodes */
 	char *service;	  /* NULL: not started */
+	bool may_be_late; /* whether it is, was not answered */
 	struct other_node *items;
 	size_t count;
 	size_t capacity;
@@ -181,8 +182,8 @@ struct reaper {
 	size_t finished; /* jobs of earlier batches */
 	int64_t deadline;
 	struct look look;
-	bool ending;			  /* nothing is waited for any more */
-	struct sightings *sightings;	  /* of leases; NULL: not read yet */
+	bool ending;		     /* nothing is waited for any more */
+	struct sightings *sightings; /* of leases; NULL: not read yet */
 	struct nodes nodes;
 	bool wants_thorough;		  /* ... listings from now on */
 	struct deleted_lock_list deleted; /* as last seen by the sweep */

@@ -73,6 +73,15 @@ static void reap(void)
 	reap_for((struct reap_target){ .app = "shop" });
 }
 
+static size_t count_actions(enum action_outcome outcome)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < last.action_count; i++)
+		count += last.actions[i].outcome == outcome;
+	return count;
+}
+
 static bool lockfile_is_there(void)
 {
 	struct app_hash hash = app_hash_of("shop");
@@ -182,9 +191,24 @@ static void test_listing_fails(void)
 static void test_unanswered(void)
 {
 	BEGIN(VOLUME("shop", "two"));
-	world.start_is_unanswered = true;
+	world.unanswered = -1;
 	reap();
 	check_left("hung up");
+}
+
+/* It may be carried out a moment after the listing that doesn't show it. */
+static void test_unanswered_before_run(void)
+{
+	BEGIN(VOLUME("shop", "two"));
+	world.unanswered = 2;
+	world.appears_ms = 100;
+	reap_for((struct reap_target){ .app = "shop", .no_fence = true, .for_run = true });
+	CHECK_NUMBER(last.outcome, APP_REAPED);
+	CHECK_NUMBER(world.started, 3);
+	CHECK_NUMBER(world.overtaken, 0);
+	CHECK_NUMBER(count_actions(ACTION_REMOVED), 2);
+	CHECK_TEXT(world.job_apps, "");
+	CHECK_NUMBER(lockfile_is_there(), true);
 }
 
 static void test_refusal(void)
@@ -268,15 +292,6 @@ static size_t count_left(void)
 	for (size_t i = 0; i < world.object_count; i++)
 		left += world.objects[i].name != NULL;
 	return left;
-}
-
-static size_t count_actions(enum action_outcome outcome)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < last.action_count; i++)
-		count += last.actions[i].outcome == outcome;
-	return count;
 }
 
 /* The large app does not keep the small one waiting. */
@@ -377,6 +392,7 @@ static const struct test tests[] = {
 	{ "a node that is down is left, and named", test_down },
 	{ "the nodes can't be listed: tried again", test_listing_fails },
 	{ "whether the job was started is not known", test_unanswered },
+	{ "the same at a run's start: it is waited for", test_unanswered_before_run },
 	{ "the job's task fails", test_refusal },
 	{ "a volume there can't be removed", test_stays },
 	{ "more orders than one round takes", test_many },

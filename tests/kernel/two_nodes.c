@@ -51,11 +51,16 @@ static const char *task_id(const struct two_nodes *swarm)
 	return id;
 }
 
+static bool has_appeared(const struct two_nodes *swarm)
+{
+	return clock_now_ms() >= swarm->appears_at;
+}
+
 static void append_task(const struct two_nodes *swarm, struct engine_answer *page)
 {
 	struct resource *task;
 
-	if (!swarm->task_apps[0] || clock_now_ms() >= swarm->task_ends)
+	if (!swarm->task_apps[0] || !has_appeared(swarm) || clock_now_ms() >= swarm->task_ends)
 		return;
 	task = append(page, RESOURCE_TASK, task_id(swarm));
 	task->service_id = xstrdup("job");
@@ -79,7 +84,7 @@ static int list(void *data, enum resource_kind kind, const struct list_filter *f
 		append(page, kind, "two")->state = xstrdup(swarm->node_state);
 	} else if (kind == RESOURCE_TASK) {
 		append_task(swarm, page);
-	} else if (kind == RESOURCE_SERVICE && swarm->job_apps[0]) {
+	} else if (kind == RESOURCE_SERVICE && swarm->job_apps[0] && has_appeared(swarm)) {
 		resource_add_label(append(page, kind, "job"), NODE_JOB_LABEL, swarm->job_apps);
 	}
 	if (!filter)
@@ -144,6 +149,11 @@ static void take_arguments(struct two_nodes *swarm, const struct word_list *argu
 		swarm->most_bytes = bytes;
 }
 
+static bool is_unanswered(const struct two_nodes *swarm)
+{
+	return swarm->started && (swarm->unanswered < 0 || swarm->unanswered == swarm->started);
+}
+
 static int start_job(void *data, const struct node_job *job, uint64_t cookie, struct error *err)
 {
 	struct two_nodes *swarm = data;
@@ -153,12 +163,14 @@ static int start_job(void *data, const struct node_job *job, uint64_t cookie, st
 	CHECK_TEXT(job->not_on, "one");
 	CHECK_TEXT(job->image, "image");
 	CHECK_NUMBER(strncmp(job->name, "ci-janitor-job-", 15), 0);
+	swarm->overtaken += is_unanswered(swarm) && clock_now_ms() < swarm->task_ends;
 	swarm->started++;
+	swarm->appears_at = clock_now_ms() + swarm->appears_ms;
 	snprintf(swarm->job_apps, sizeof(swarm->job_apps), "%s", job->apps);
 	snprintf(swarm->task_apps, sizeof(swarm->task_apps), "%s", job->ordered);
 	swarm->task_ends = INT64_MAX;
 	take_arguments(swarm, job->arguments);
-	if (swarm->start_is_unanswered) {
+	if (is_unanswered(swarm)) {
 		page->outcome = ENGINE_NO_ANSWER;
 		(void)error_set(&page->error, ERROR_UNREACHABLE, "hung up");
 	} else {

@@ -22,15 +22,18 @@ struct node_object {
 struct two_nodes {
 	struct node_object *objects; /* the caller's */
 	size_t object_count;
-	const char *node_state;	  /* of node two */
-	int node_listings_fail;	  /* so many first ones */
-	bool start_is_unanswered; /* the job is there all the same */
-	bool volumes_stay;	  /* on node two */
-	const char *refusal;	  /* what the task says instead of a report */
-	int refuses_from;	  /* ... from this job on */
-	int task_lasts_ms;	  /* after its service */
-	char job_apps[64];	  /* of the service that is there; empty: none */
-	char task_apps[64];	  /* of its task, until task_ends */
+	const char *node_state; /* of node two */
+	int node_listings_fail; /* so many first ones */
+	int unanswered;		/* this job, which is there all the same; -1: all */
+	int overtaken;		/* jobs started while the task of an unanswered one ran */
+	int appears_ms;		/* after it was started */
+	int64_t appears_at;
+	bool volumes_stay;   /* on node two */
+	const char *refusal; /* what the task says instead of a report */
+	int refuses_from;    /* ... from this job on */
+	int task_lasts_ms;   /* after its service */
+	char job_apps[64];   /* of the service that is there; empty: none */
+	char task_apps[64];  /* of its task, until task_ends */
 	int64_t task_ends;
 	int started;	   /* jobs */
 	int orders;	   /* in all of them */

@@ -47,6 +47,16 @@ lease	: BLIND_UPDATE ONLY_ONE			: one_at_a_time	: an update that names no versio
 lease	: AGE_FROM_ANSWER ONLY_ONE		: one_at_a_time	: counted from the answer to a renewal, not from its sending
 lease	: REMOVE_WITHOUT_RELEASE ONLY_REMOVED	: only_released_removed : removed by id without having been released
 lease	: PAUSED ONLY_ONE			: one_at_a_time	: not defended: a machine that is paused and goes on
+nodes	: DEATHS=1 LOST=0 FAILURES=0		: holds		: as implemented, somebody is killed
+nodes	: DEATHS=0 LOST=1 FAILURES=1		: holds		: as implemented, a lost answer, the node loses its power
+nodes	: DEATHS=0 LOST=1 FAILURES=1 BY_ID NO_WAIT NO_REUSE ONLY_LIVE_RUN : holds : identity alone protects what is removed by its id
+nodes	: DEATHS=0 LOST=1 FAILURES=1 BY_ID NO_WAIT NO_REUSE ORDER_BY_NAME ONLY_LIVE_RUN : no_removal_from_a_live_run : ordered by name
+nodes	: DEATHS=0 LOST=1 FAILURES=1 NO_WAIT NO_REUSE ONLY_LIVE_RUN : no_removal_from_a_live_run : listed tasks not waited for: a volume made since
+nodes	: DEATHS=0 LOST=1 FAILURES=1 BY_ID NO_WAIT ONLY_LIVE_RUN : no_removal_from_a_live_run : listed tasks not waited for: an old volume used again
+nodes	: DEATHS=0 LOST=1 FAILURES=1 OLD_REPORT ONLY_FORGOTTEN : nothing_forgotten : an earlier round'\''s report trusted
+nodes	: DEATHS=0 LOST=0 FAILURES=0 SILENT_IS_CLEAN ONLY_FORGOTTEN : nothing_forgotten : a node that says nothing has nothing
+nodes	: DEATHS=0 LOST=0 FAILURES=0 RELEASE_EARLY ONLY_LIVE_RUN : no_removal_from_a_live_run : the lock released before the round ends
+nodes	: DEATHS=0 LOST=1 FAILURES=1 NO_SETTLE_AFTER_NO_ANSWER ONLY_LIVE_RUN : no_removal_from_a_live_run : no settling after a lost answer
 engine	: KINDS=1 DEATHS=1			: holds		: as implemented, services
 engine	: KINDS=2 DEATHS=1			: holds		: as implemented, volumes
 engine	: KINDS=2 DEATHS=2 LOST_ANSWERS=0	: holds		: as implemented, volumes, two killed
@@ -71,6 +81,9 @@ lock	: ROUNDS=2				: holds		: as implemented, 2 acquirers of two runs each, 2 ja
 lock	: EXTERNAL_UNLINK=2			: holds		: somebody else unlinks twice, 2 janitors
 engine	: KINDS=2 DEATHS=2			: holds		: as implemented, volumes, two killed, a lost answer
 engine	: DEATHS=1				: holds		: as implemented, services and volumes
+nodes	: DEATHS=1 LOST=0 FAILURES=0 NO_SETTLE ONLY_LIVE_RUN : no_removal_from_a_live_run : no settling after a killed janitor
+nodes	: JOBS=2				: holds		: as implemented, all of it
+nodes	: JOBS=3 LOST=0 FAILURES=0		: holds		: as implemented, three jobs at a time
 '
 
 trim() {
