@@ -121,6 +121,11 @@ static void check_swarm(const struct settings *settings, const struct engine_fac
 	switch (facts->role) {
 	case SWARM_MANAGER:
 		finding_add(findings, FINDING_OK, "swarm", NULL, "this node is a manager");
+		if (facts->nodes > 1 && !settings->engine_image)
+			finding_add(findings, FINDING_WARNING, "swarm",
+				    "[engine] image, which `make image` makes",
+				    "nobody looks for what dead apps have on its other nodes: "
+				    "their volumes stay there");
 		break;
 	case SWARM_NONE:
 		finding_add(findings, FINDING_OK, "swarm", NULL,
@@ -140,7 +145,9 @@ static void check_swarm(const struct settings *settings, const struct engine_fac
 
 void doctor_check_engine(const struct context *context, struct finding_list *findings)
 {
-	struct engine_connection connection = { .settings = &context->settings, .wake_fd = -1 };
+	struct engine_connection connection = { .settings = &context->settings,
+						.wants_nodes = true,
+						.wake_fd = -1 };
 	const struct engine_facts *facts;
 	struct engine_port port;
 	struct error err = { .kind = ERROR_NONE };

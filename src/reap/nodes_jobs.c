@@ -232,11 +232,29 @@ static const struct other_node *find_silent(const struct reaper *reaper, const s
 	return NULL;
 }
 
+/* Without an image nobody looks there, now or later: a lockfile that stayed would stay for ever, as
+ * would the failure of each run that has had a task there. So it is said, and no more. */
+static void name_unseen(const struct reaper *reaper, struct job *job)
+{
+	const char *own = job->seen_on.count ? reaper->port.node_id(reaper->port.engine) : "";
+
+	for (size_t i = 0; *own && i < job->seen_on.count; i++)
+		if (strcmp(job->seen_on.words[i], own) != 0)
+			action_set_outcome(app_result_add(&job->result, RESOURCE_NODE,
+							  job->seen_on.words[i], NULL,
+							  "the app has run there"),
+					   ACTION_KEPT,
+					   "nobody looks for its volumes there: [engine] image is "
+					   "not set");
+}
+
 void nodes_name_silent(const struct reaper *reaper, struct job *job)
 {
 	const struct other_node *node;
 	size_t from = 0;
 
+	if (!reaper->options->settings->engine_image)
+		name_unseen(reaper, job);
 	if (job->nodes_error.kind == ERROR_NONE || job->round != reaper->nodes.number)
 		return;
 	for (; (node = find_silent(reaper, job, from));

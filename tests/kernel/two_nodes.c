@@ -36,9 +36,17 @@ static void append_objects(const struct two_nodes *swarm, struct engine_answer *
 {
 	for (size_t i = 0; i < swarm->object_count; i++) {
 		const struct node_object *object = &swarm->objects[i];
+		struct resource *resource;
 
-		if (object->name && object->kind == kind && !object->node == !node)
-			resource_add_label(append(page, kind, object->name), STACK, object->stack);
+		if (!object->name || object->kind != kind || !object->node != !node)
+			continue;
+		resource = append(page, kind, object->name);
+		resource_add_label(resource, STACK, object->stack);
+		/* Apps' tasks are on the other node, and have ended. */
+		if (kind == RESOURCE_TASK) {
+			resource->node = xstrdup("two");
+			resource->state = xstrdup("shutdown");
+		}
 	}
 }
 
