@@ -17,6 +17,7 @@
 #include "harness/command.h"
 #include "harness/harness.h"
 #include "lock/deleted_lock.h"
+#include "own_disk.h"
 #include "process_support.h"
 #include "run_fixture.h"
 
@@ -252,4 +253,4 @@ static const struct test tests[] = {
 	{ "one number on two subvolumes", test_numbers_of_subvolumes },
 	{ NULL, NULL },
 };
-TEST_SUITE(deleted_place, tests)
+TEST_SUITE_WITH(deleted_place, tests, own_disk_mount, own_disk_unmount)
