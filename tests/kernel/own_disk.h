@@ -1,6 +1,6 @@
 /* A file system of its own for a suite's temporary folders. A lock that is held there on a file
- * that has no name, or can't be placed, makes nobody doubt who looks at lockfiles elsewhere: the
- * tests that run beside this one, whose apps may have the same names. */
+ * that has no name, can't be placed or is gone at once makes nobody doubt who looks at lockfiles
+ * elsewhere: the tests that run beside this one, whose apps may have the same names. */
 #ifndef TESTS_KERNEL_OWN_DISK_H
 #define TESTS_KERNEL_OWN_DISK_H
 

@@ -13,6 +13,7 @@
 #include "harness/command.h"
 #include "harness/harness.h"
 #include "lock/deleted_lock.h"
+#include "own_disk.h"
 #include "process_support.h"
 #include "run_fixture.h"
 
@@ -260,4 +261,4 @@ static const struct test tests[] = {
 	{ "no sweep counts a look as alive", sweeps_count_no_look_as_alive },
 	{ NULL, NULL },
 };
-TEST_SUITE(looks, tests)
+TEST_SUITE_WITH(looks, tests, own_disk_mount, own_disk_unmount)
