@@ -11,6 +11,7 @@
 #include "harness/harness.h"
 
 #define ENGINE_SCRIPT SOURCE_DIR "/tests/fixture/engine.sh"
+#define MEMORY_FOLDER "/dev/shm"
 #define ENGINE_START_MS 120000
 #define CONTAINER_START_MS 60000
 #define TEAR_DOWN_MS 60000
@@ -223,12 +224,31 @@ const char *swarm_image(void)
 	return image;
 }
 
+const char *swarm_temp_dir(void)
+{
+	const char *before = getenv("TMPDIR"), *dir;
+	char *saved = before ? strdup(before) : NULL;
+
+	if (access(MEMORY_FOLDER, W_OK) == 0)
+		setenv("TMPDIR", MEMORY_FOLDER, 1);
+	dir = temp_dir();
+	if (saved)
+		setenv("TMPDIR", saved, 1);
+	else
+		unsetenv("TMPDIR");
+	free(saved);
+	return dir;
+}
+
 const char *swarm_new_lock_dir(void)
 {
 	static char path[sizeof(files_dir) + 16];
+	static const char *folder;
 	static unsigned number;
 
-	snprintf(path, sizeof(path), "%s/locks%u", files_dir, number++);
+	if (!folder)
+		folder = swarm_temp_dir();
+	snprintf(path, sizeof(path), "%s/locks%u", folder, number++);
 	if (mkdir(path, 0700)) {
 		perror(path);
 		exit(EXIT_FAILURE);

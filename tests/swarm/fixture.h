@@ -21,6 +21,11 @@ void swarm_adopt(const char *dir, const char *image_id);
 /* Suite tear-down: whatever the suite left is removed, by docker. */
 int swarm_tear_down(void);
 
+/* A temporary folder on a file system of its own kind, as lock directories mostly are: beside the
+ * other layers' many short locks on theirs it can't always be told whose a lock is. Aborts like
+ * temp_dir. */
+const char *swarm_temp_dir(void);
+
 /* For the begin of a test: a fresh, empty lock directory, in the environment as well. */
 const char *swarm_new_lock_dir(void);
 /* The path of the app's lockfile, as ci-janitor states it. Static storage. */

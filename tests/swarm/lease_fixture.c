@@ -15,7 +15,7 @@ void lease_hosts(void)
 void lease_hosts_for(const char *term)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
-	const char *play = temp_dir();
+	const char *play = swarm_temp_dir();
 	char command[1024];
 
 	swarm_new_lock_dir();
