@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -90,6 +91,7 @@ static struct pair start_pair(struct lock_fixture *fixture)
 	CU_ASSERT_EQUAL_FATAL(pipe(ready), 0);
 	pair.run = fork();
 	if (pair.run == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		alarm(600);
 		fixture->record.pid = getpid();
 		EXPECT(!process_start_time(getpid(), &fixture->record.start_time));
@@ -235,6 +237,8 @@ static void test_no_lock_is_taken(void)
 static void flood(int ready)
 {
 	become_nobody();
+	/* Left behind, it would slow every flock of the machine. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	alarm(600);
 	/* Each takes some 55 bytes there. */
 	for (int i = 0; i < 25; i++) {

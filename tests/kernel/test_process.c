@@ -22,6 +22,7 @@ static pid_t fork_sleeper(const char *name)
 	CU_ASSERT_EQUAL_FATAL(pipe(ready), 0);
 	pid = fork();
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		prctl(PR_SET_NAME, name);
 		close(ready[0]);
 		close(ready[1]);
