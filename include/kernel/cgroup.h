@@ -37,17 +37,15 @@ bool cgroup_path_is_ours(const char *path, const char *run_id);
  * kernel has none, signals each member through a pidfd. */
 int cgroup_kill(const char *path, const char *run_id, struct error *err);
 
-/* Is nobody in the group that cgroup_make has opened? Costs less than cgroup_kill; a doubt counts
- * as somebody. */
-bool cgroup_is_empty(int fd);
+/* Removes the group that cgroup_make has opened, if nobody is in it and the run has made no groups
+ * below. True: it is gone, which the kernel lets nothing be that a process is in, and which nothing
+ * can enter any more: as good a proof as cgroup_kill's, at less cost. */
+bool cgroup_remove_empty(int fd, const char *run_id);
 
 /* Removes the empty group; ci-janitor/ above it stays, since the next run would have to make it
  * again. -1 with *err: the group is still there, and another try may help. An empty group costs
  * little: where no hierarchy is mounted, where it may not be removed, or where the path isn't
  * ours, it stays, and that is no error. */
 int cgroup_remove(const char *path, const char *run_id, struct error *err);
-
-/* The same for the group that cgroup_make has opened, at less cost; closes fd. */
-int cgroup_remove_open(int fd, const char *path, const char *run_id, struct error *err);
 
 #endif

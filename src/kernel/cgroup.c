@@ -258,19 +258,10 @@ int cgroup_remove(const char *path, const char *run_id, struct error *err)
 	return error_set_errno(err, ERROR_SYSTEM, errno, "unable to remove the cgroup %s", path);
 }
 
-bool cgroup_is_empty(int fd)
-{
-	return is_populated(fd) == 0;
-}
-
 /* By way of "..", since looking for the mount costs more than all the rest. */
-int cgroup_remove_open(int fd, const char *path, const char *run_id, struct error *err)
+bool cgroup_remove_empty(int fd, const char *run_id)
 {
 	CLEANUP_CLOSE int parent_fd = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	(void)close(fd);
-	/* Groups that the run has made below: the long way. */
-	if (parent_fd < 0 || unlinkat(parent_fd, run_id, AT_REMOVEDIR))
-		return cgroup_remove(path, run_id, err);
-	return 0;
+	return parent_fd >= 0 && (!unlinkat(parent_fd, run_id, AT_REMOVEDIR) || errno == ENOENT);
 }

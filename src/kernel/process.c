@@ -195,6 +195,7 @@ static ssize_t read_urandom(unsigned char *bytes, size_t size)
 
 void process_random_id(char ret[33])
 {
+	static const char digits[] = "0123456789abcdef";
 	unsigned char bytes[16];
 	ssize_t got;
 
@@ -206,6 +207,7 @@ void process_random_id(char ret[33])
 	/* Up to 256 bytes come whole; a predictable id would let fencing hit a stranger. */
 	if (got != (ssize_t)sizeof(bytes))
 		abort();
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		(void)snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
+	for (size_t i = 0; i < 32; i++)
+		ret[i] = digits[i % 2 ? bytes[i / 2] & 15 : bytes[i / 2] >> 4];
+	ret[32] = '\0';
 }

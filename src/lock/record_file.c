@@ -2,7 +2,6 @@
 
 #include <ini.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -21,8 +20,9 @@ struct field {
 	size_t size;
 	/* Reads a hostile value; false: not well-formed. */
 	bool (*parse)(const char *value, void *member, size_t size);
-	/* Writes the value; leaves it empty when nothing is stated. */
-	void (*format)(const void *member, char *value, size_t size);
+	/* Writes the value, of RECORD_TEXT_MAX characters at most; an empty one: nothing is stated.
+	 */
+	void (*format)(const void *member, char *value);
 };
 
 static bool take_text(const char *value, void *member, size_t size)
@@ -100,47 +100,50 @@ static bool parse_phase(const char *value, void *member, size_t size)
 
 /* What parse_printable refuses, and ';', which inih takes for a comment after a blank, become '?'.
  * Leading blanks go, as inih drops them: blanks alone must not become an empty value. */
-static void format_text(const void *member, char *value, size_t size)
+static void format_text(const void *member, char *value)
 {
 	const char *text = (const char *)member + strspn(member, " ");
 	size_t length = strlen(text);
 
-	(void)size;
 	for (size_t i = 0; i < length; i++)
 		value[i] = text[i] < ' ' || text[i] > '~' || text[i] == ';' ? '?' : text[i];
 	value[length] = '\0';
 }
 
-static void format_pid(const void *member, char *value, size_t size)
+/* Records are written several times in a short run, and printf(3) would be most of their price. */
+static void format_ticks(const void *member, char *value)
 {
-	const pid_t *pid = member;
+	uint64_t ticks = *(const uint64_t *)member;
+	char digits[20];
+	size_t count = 0;
 
-	if (*pid > 0)
-		(void)snprintf(value, size, "%d", (int)*pid);
+	for (; ticks > 0; ticks /= 10)
+		digits[count++] = (char)('0' + ticks % 10);
+	while (count > 0)
+		*value++ = digits[--count];
+	*value = '\0';
 }
 
-static void format_ticks(const void *member, char *value, size_t size)
+static void format_second(const void *member, char *value)
 {
-	const uint64_t *ticks = member;
+	int64_t second = *(const int64_t *)member;
+	uint64_t ticks = second > 0 ? (uint64_t)second : 0;
 
-	if (*ticks > 0)
-		(void)snprintf(value, size, "%llu", (unsigned long long)*ticks);
+	format_ticks(&ticks, value);
 }
 
-static void format_second(const void *member, char *value, size_t size)
+static void format_pid(const void *member, char *value)
 {
-	const int64_t *second = member;
+	int64_t pid = *(const pid_t *)member;
 
-	if (*second > 0)
-		(void)snprintf(value, size, "%lld", (long long)*second);
+	format_second(&pid, value);
 }
 
-static void format_phase(const void *member, char *value, size_t size)
+static void format_phase(const void *member, char *value)
 {
-	const enum run_phase *phase = member;
+	enum run_phase phase = *(const enum run_phase *)member;
 
-	if (*phase != RUN_PHASE_UNKNOWN)
-		(void)snprintf(value, size, "%s", run_phase_name(*phase));
+	format_text(phase == RUN_PHASE_UNKNOWN ? "" : run_phase_name(phase), value);
 }
 
 #define MEMBER(name) offsetof(struct record, name), sizeof(((struct record *)NULL)->name)
@@ -172,24 +175,31 @@ _Static_assert(sizeof(struct record) + ARRAY_SIZE(fields) * 32 + sizeof(HEADING 
 	       "the longest record must fit");
 _Static_assert(FIXED_LENGTH <= RECORD_FILE_SIZE, "a record must fit what is read of a file");
 
+static size_t append(char *buffer, size_t length, const char *text)
+{
+	size_t count = strnlen(text, FIXED_LENGTH - length);
+
+	memcpy(buffer + length, text, count);
+	return length + count;
+}
+
 size_t record_format(const struct record *record, char buffer[RECORD_FILE_SIZE])
 {
-	size_t length = strlen(HEADING);
+	size_t length = append(buffer, 0, HEADING);
 
-	memset(buffer, '\n', FIXED_LENGTH);
-	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): it has a length, and no NUL */
-	memcpy(buffer, HEADING, length);
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-		char value[RECORD_TEXT_MAX + 1] = "";
+		char value[RECORD_TEXT_MAX + 1];
 
-		fields[i].format((const char *)record + fields[i].offset, value, sizeof(value));
+		fields[i].format((const char *)record + fields[i].offset, value);
 		if (!*value)
 			continue;
-		length += (size_t)snprintf(buffer + length, FIXED_LENGTH - length, "%s=%s\n",
-					   fields[i].key, value);
+		length = append(buffer, length, fields[i].key);
+		length = append(buffer, length, "=");
+		length = append(buffer, length, value);
+		length = append(buffer, length, "\n");
 	}
-	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): it has a length, and no NUL */
-	memcpy(buffer + length, END, strlen(END));
+	length = append(buffer, length, END);
+	memset(buffer + length, '\n', FIXED_LENGTH - length);
 	return FIXED_LENGTH;
 }
 

@@ -43,12 +43,9 @@ static void make_cgroup(struct run *run, int mount_fd)
 int command_drop_cgroup(struct run *run, struct error *err)
 {
 	const struct record *record = &run->record;
-	int fd = run->cgroup_fd;
 
-	if (!record->cgroup[0])
-		return 0;
-	run->cgroup_fd = -1;
-	if (fd >= 0 && cgroup_remove_open(fd, record->cgroup, record->run_id, err) == 0)
+	cleanup_close(&run->cgroup_fd);
+	if (!record->cgroup[0] || run->cgroup_gone)
 		return 0;
 	for (int attempt = 0; attempt < DROP_ATTEMPTS; attempt++) {
 		if (cgroup_remove(record->cgroup, record->run_id, err) == 0)

@@ -21,12 +21,11 @@ static void add(struct run_environment *environment, const char *name, const cha
 /* Does one of our own assignments set the same variable? */
 static bool is_replaced(const struct run_environment *environment, const char *assignment)
 {
-	for (size_t i = 0; i < environment->own_count; i++) {
-		size_t length = strcspn(environment->own[i], "=") + 1;
+	size_t length = strcspn(assignment, "=") + 1;
 
+	for (size_t i = 0; i < environment->own_count; i++)
 		if (!strncmp(assignment, environment->own[i], length))
 			return true;
-	}
 	return false;
 }
 

@@ -226,7 +226,9 @@ size_t members_kill(struct run *run, struct error *err)
 	if (run->options->hold)
 		return hold_kill_members(run, err);
 	events_drain_children(run);
-	if (run->cgroup_fd >= 0 && !cgroup_is_empty(run->cgroup_fd))
+	if (run->cgroup_fd >= 0 && !run->cgroup_gone)
+		run->cgroup_gone = cgroup_remove_empty(run->cgroup_fd, run->record.run_id);
+	if (run->cgroup_fd >= 0 && !run->cgroup_gone)
 		in_cgroup = cgroup_kill(run->record.cgroup, run->record.run_id, err);
 	signal_command(run, SIGKILL);
 	if (!run->only_our_children) {

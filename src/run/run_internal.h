@@ -72,7 +72,8 @@ struct run {
 	bool child_ended;   /* it has, and RUN_EVENT_CHILD is still to come */
 	int child_status;   /* as waitpid gives it, of the last one that ended */
 	int cgroup_fd;
-	char *scratch; /* owned: CMD's private directory, NULL: none */
+	bool cgroup_gone; /* all who were in it are dead, and it is removed */
+	char *scratch;	  /* owned: CMD's private directory, NULL: none */
 	bool lockfile_changed;
 	int watch_fd;	 /* inotify on the lockfile; -1: not watched */
 	int handover_fd; /* hold: until whoever started us has taken note, then -1 */
