@@ -111,15 +111,14 @@ void holder_host(char *ret, size_t size)
 	ret[size - 1] = '\0';
 }
 
-/* "NAME:PASSWORD:UID:..."; lines of NIS begin with a sign. */
+/* "NAME:PASSWORD:UID:..."; comments, and lines that are NIS's, begin with a sign. */
 static bool is_of_user(const char *line, uid_t uid)
 {
 	const char *password = strchr(line, ':');
 	const char *number = password ? strchr(password + 1, ':') : NULL;
 	char *end;
 
-	if (!number || password == line || *line == '+' || *line == '-' || number[1] < '0' ||
-	    number[1] > '9')
+	if (!number || strchr("+-#: \t", *line) || number[1] < '0' || number[1] > '9')
 		return false;
 	return strtoull(number + 1, &end, 10) == uid && *end == ':';
 }

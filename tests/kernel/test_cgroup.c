@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "harness/harness.h"
 #include "kernel/cgroup.h"
 #include "kernel/child.h"
@@ -110,6 +111,46 @@ IN_CHILD(a_zombie_does_not_count)
 	EXPECT(!waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT));
 	EXPECT(cgroup_kill(group.path, group.id, NULL) == 0);
 	EXPECT(waitpid(pid, NULL, 0) == pid);
+	finish(&group);
+}
+
+static bool is_removed_soon(const struct group *group)
+{
+	for (int i = 0; i < 10000; i++) {
+		if (cgroup_remove_empty(group->fd, group->id))
+			return true;
+		clock_sleep_ms(1);
+	}
+	return false;
+}
+
+/* What proves that all are dead: it goes only when nobody is in it, and nobody can enter it then.
+ */
+IN_CHILD(removed_only_when_empty)
+{
+	struct group group;
+	siginfo_t info;
+	pid_t zombie, pid;
+
+	make_group(&group);
+	pid = start_daemon_in(group.fd, "exec sleep 1000");
+	EXPECT(!cgroup_remove_empty(group.fd, group.id));
+	EXPECT(is_in(pid, group.path) && !kill(pid, SIGKILL) && ends_soon(pid));
+	zombie = fork();
+	if (zombie == 0) {
+		enter(group.fd);
+		_exit(0);
+	}
+	EXPECT(!waitid(P_PID, (id_t)zombie, &info, WEXITED | WNOWAIT));
+	EXPECT(is_removed_soon(&group));
+	EXPECT(cgroup_remove_empty(group.fd, group.id));
+	EXPECT(child_can_be_born_in(group.fd) == -1);
+	EXPECT(openat(group.fd, "cgroup.procs", O_WRONLY | O_CLOEXEC) == -1);
+	EXPECT(waitpid(zombie, NULL, 0) == zombie);
+	close(group.fd);
+	make_group(&group);
+	EXPECT(!mkdirat(group.fd, "below", 0755));
+	EXPECT(!cgroup_remove_empty(group.fd, group.id));
 	finish(&group);
 }
 
@@ -314,6 +355,7 @@ static const struct test tests[] = {
 	{ "which paths are ours", test_path_table },
 	{ "a run's group from start to end", test_a_run_from_start_to_end },
 	{ "a zombie doesn't count", test_a_zombie_does_not_count },
+	{ "removed only when it is empty", test_removed_only_when_empty },
 	{ "forged paths hit nobody", test_forged_paths_hit_nobody },
 	{ "a run in a run", test_a_run_in_a_run },
 	{ "groups below end with it", test_groups_below_end_with_it },

@@ -91,9 +91,41 @@ static void hostile_values(void)
 	CU_ASSERT(!strncmp(record.job_url, "x?[2J000", 8));
 }
 
+/* As root of another machine, whose /etc/passwd is what the shell command prints. */
+static void check_name(const char *passwd, const char *name)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	const char *dir = temp_dir();
+	struct record record;
+
+	CHECK_NUMBER(run_command(&result,
+				 "(%s) >%s/passwd && exec unshare --mount sh -ec 'mount --bind "
+				 "%s/passwd /etc/passwd; exec env -i PATH=\"$PATH\" %s --lock-dir "
+				 "%s run --no-fresh --no-teardown shop -- true'",
+				 passwd, dir, dir, PROGRAM, dir),
+		     0);
+	lockfile_record(dir, "shop", &record);
+	CHECK_TEXT(strtok(record.holder, "@"), name);
+}
+
+#define OTHERS "seq -f 'user:x:%g:100::/:/bin/sh' 20001 20300; "
+
+/* The quick reading of /etc/passwd finds whom the library's functions find, or leaves it to them.
+ */
+static void persons(void)
+{
+	check_name("echo 'other:x:10:0:::'; echo 'admin:x:0:0:::'; echo 'root:x:0:0:::'", "admin");
+	check_name("echo 'a:x:00x:0:::'; echo ':x:0:0:::'; echo 'b:x::0:::'; echo 'c:0:7:0:::'; "
+		   "echo '#no:x:0:0:::'; echo 'admin:x:0:0:::'",
+		   "admin");
+	check_name(OTHERS "echo 'admin:x:0:0:::'", "admin");
+	check_name("echo 'other:x:10:0:::'; printf 'admin:x:0:0::/:/bin/sh'", "admin");
+}
+
 static const struct test tests[] = {
 	{ "each CI system's job and its address", each_system },
 	{ "hostile values", hostile_values },
+	{ "who isn't a CI system", persons },
 	{ NULL, NULL },
 };
 TEST_SUITE(holder, tests)
