@@ -4,6 +4,7 @@
 #	DEVELOPER=1		-Werror and more warnings
 #	SANITIZE=address,undefined
 #	STATIC=no		libinih and libmd as shared libraries
+#	FRONT=no		install one program, not also a static one for short starts
 #	V=1			show the commands
 
 VERSION	 := 0.1.0
@@ -13,6 +14,7 @@ PKG_CONFIG ?= pkg-config
 INSTALL	 ?= install
 PREFIX	 ?= /usr/local
 BINDIR	 ?= $(PREFIX)/bin
+LIBEXECDIR ?= $(PREFIX)/libexec
 DATADIR	 ?= $(PREFIX)/share
 DOCDIR	 ?= $(DATADIR)/doc/ci-janitor
 EXAMPLEDIR ?= $(DOCDIR)/examples
@@ -56,6 +58,17 @@ ARCHIVES_FIT = echo 'int main(void) { return 0; }' | $(CC) -fPIE $(HARDENING_LD)
 	       -Wl,-u,ini_parse_stream,-u,SHA256Update -x c -o /dev/null - $(ARCHIVES)
 STATIC	 ?= $(shell $(ARCHIVES_FIT) 2>/dev/null && echo yes || echo no)
 LOADED	 := libcap-ng libcurl jansson
+
+# src/front.c: a static program in front of the whole one, where there are archives for it, and no
+# packager who wants none of them. Asked when it is first needed.
+FRONT_ARCHIVES := $(ARCHIVES) -l:libjansson.a
+FRONT_LD  = -static-pie $(HARDENING_LD:-pie=)
+FRONT_FITS = printf '%s\n' '\#ifndef __x86_64__' '\#error' '\#endif' 'int main(void) { return 0; }' | \
+	     $(CC) -fPIE $(FRONT_LD) $(LDFLAGS) -Wl,-u,ini_parse_stream,-u,SHA256Update,-u,json_loads \
+	     -x c -o /dev/null - $(FRONT_ARCHIVES)
+FRONT	 ?= $(eval FRONT := $$(if $$(SANITIZE)$$(STANDALONE)$$(filter-out yes,$$(STATIC)),no,$$(shell \
+	    $$(FRONT_FITS) 2>/dev/null && echo yes || echo no)))$(FRONT)
+
 TESTED	 := cunit
 
 # STANDALONE=FOLDER: a static program, with the libcurl that is installed there (packaging/image/build.sh).
@@ -93,12 +106,33 @@ TEST_PROGRAMS := $(LAYERS:%=$(O)/check-%)
 Q	 = $(if $(V),,@)
 say	 = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
 
+.SECONDEXPANSION:
 .PHONY: all
-all: $(PROGRAM)
+all: $(PROGRAM) $$(FRONT_PROGRAM)
 
 $(PROGRAM): $(O)/src/main.o $(LIBRARY)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+# Its objects stand before the library's, which so aren't taken from there.
+WHOLE	 := $(LIBEXECDIR)/ci-janitor/ci-janitor
+FRONT_PROGRAM = $(if $(filter yes,$(FRONT)),$(O)/front/ci-janitor)
+FRONT_OBJECTS := $(patsubst %.c,$(O)/front/%.o,src/front.c src/engine/json.c src/report/json_tree.c)
+
+$(O)/front/ci-janitor: $(FRONT_OBJECTS) $(O)/src/main.o $(LIBRARY)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(FRONT_LD) $(LDFLAGS) -Wl,-e,front_start -o $@ $^ $(FRONT_ARCHIVES)
+
+$(O)/front/%.o: %.c $(O)/.flags $(O)/.whole
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SRC_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(FORTIFY) -DLIBRARIES_LINKED \
+		-DWHOLE_PROGRAM='"$(WHOLE)"' -MMD -MP -c -o $@ $<
+
+# `make install` may be told of another folder.
+$(O)/.whole: FORCE
+	$(Q)mkdir -p $(O)
+	$(Q)[ "$$(cat $@ 2>/dev/null)" = '$(WHOLE)' ] || echo '$(WHOLE)' >$@
 
 $(LIBRARY): $(OBJECTS)
 	$(call say,AR,$@)
@@ -343,8 +377,9 @@ demo: deps-test
 
 # What is installed where, as MODE:FILE:DESTINATION.
 MANUALS	 := $(sort $(wildcard packaging/man/*.[1-8]))
-INSTALLED := \
-	755:$(PROGRAM):$(BINDIR)/ci-janitor \
+INSTALLED = \
+	755:$(or $(FRONT_PROGRAM),$(PROGRAM)):$(BINDIR)/ci-janitor \
+	$(if $(FRONT_PROGRAM),755:$(PROGRAM):$(WHOLE)) \
 	$(foreach page,$(MANUALS),644:$(page):$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
 	644:packaging/completions/ci-janitor.bash:$(BASHDIR)/ci-janitor \
 	644:packaging/completions/_ci-janitor:$(ZSHDIR)/_ci-janitor \
@@ -370,7 +405,7 @@ $(UNITS): $(O)/systemd/%: packaging/systemd/%.in packaging/systemd/sandbox.in FO
 	$(Q)sed -e 's|@BINDIR@|$(BINDIR)|' -e '/@SANDBOX@/{r packaging/systemd/sandbox.in' -e 'd;}' $< >$@
 
 # The configuration is the administrator's: neither replaced nor, when it says anything, removed.
-install: $(PROGRAM) $(UNITS)
+install: $(PROGRAM) $$(FRONT_PROGRAM) $(UNITS)
 	$(Q)set -e; for entry in $(INSTALLED); do \
 		mode=$${entry%%:*} file=$${entry#*:}; \
 		printf '  INSTALL  %s\n' '$(DESTDIR)'"$${file#*:}"; \
@@ -381,7 +416,7 @@ install: $(PROGRAM) $(UNITS)
 uninstall:
 	$(Q)for entry in $(INSTALLED); do rm -f '$(DESTDIR)'"$${entry##*:}"; done
 	$(Q)! cmp -s conf/ci-janitor.conf '$(DESTDIR)$(CONFIG)' || rm -f '$(DESTDIR)$(CONFIG)'
-	$(Q)for folder in '$(EXAMPLEDIR)/ci' '$(EXAMPLEDIR)' '$(LICENSEDIR)' '$(DOCDIR)' '$(dir $(CONFIG))'; do \
+	$(Q)for folder in '$(EXAMPLEDIR)/ci' '$(EXAMPLEDIR)' '$(LICENSEDIR)' '$(DOCDIR)' '$(dir $(WHOLE))' '$(dir $(CONFIG))'; do \
 		[ ! -d '$(DESTDIR)'"$$folder" ] || \
 			rmdir --ignore-fail-on-non-empty '$(DESTDIR)'"$$folder"; done
 
@@ -417,7 +452,7 @@ help:
 clean:
 	rm -rf $(O)
 
--include $(OBJECTS:.o=.d) $(O)/src/main.d $(HARNESS:.o=.d)
+-include $(OBJECTS:.o=.d) $(O)/src/main.d $(FRONT_OBJECTS:.o=.d) $(HARNESS:.o=.d)
 -include $(foreach layer,$(LAYERS) nodes,$(patsubst %.c,$(O)/%.d,$(wildcard tests/$(layer)/*.c)))
 -include $(patsubst %.c,$(O)/%.d,$(wildcard tests/torture/*/*.c tests/fuzz/libfuzzer/*.c))
 -include $(O)/tests/crash/broken/broken.d $(O)/tests/fixture/deploy.d

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/library.h"
 #include "base/log.h"
 #include "base/terminal.h"
 #include "commands/command.h"
@@ -52,8 +53,9 @@ static int refuse_command(const char *name, struct error *err)
 static int usage_error(const struct command *command, const struct error *err)
 {
 	log_error("%s", err->message);
-	log_error("ci-janitor %s%s--help tells how", command ? command->name : "",
-		  command ? " " : "");
+	if (err->kind == ERROR_USAGE)
+		log_error("ci-janitor %s%s--help tells how", command ? command->name : "",
+			  command ? " " : "");
 	return error_exit_status(err->kind);
 }
 
@@ -69,6 +71,8 @@ static int parse(int argc, char **argv, const struct command **ret_command, char
 		*ret_command = command_find(argv[first]);
 		if (!*ret_command)
 			return refuse_command(argv[first], err);
+		if (library_prepare(argv, !(*ret_command)->supervises, err) < 0)
+			return -1;
 		if (command_parse(*ret_command, argc - first, argv + first, ret_operands, err) < 0)
 			return -1;
 	}

@@ -7,11 +7,13 @@
  *	static const struct library_symbol symbols[] = { LIBRARY_SYMBOL(json_loads) };
  *	library_load("libjansson.so.4", symbols, ARRAY_SIZE(symbols), err);
  *
- * A static program (make image) has them linked in: nothing is left to be loaded then.
+ * A static program (make image) has them linked in: nothing is left to be loaded then. Another one
+ * (src/front.c) has only some: what needs the others is done by the whole program in its place.
  */
 #ifndef BASE_LIBRARY_H
 #define BASE_LIBRARY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -36,6 +38,11 @@ struct library_symbol {
 #function, (void **)&sym_##function                                                \
 	}
 #endif
+
+/* Before main does anything for a command: argv is the program's, in its first order; all: may any
+ * library be asked for? The front program executes the whole one then, and returns only when that
+ * fails. */
+int library_prepare(char **argv, bool all, struct error *err);
 
 /* Loads the library by its soname and fills the table. The library stays mapped for the life of
  * the process. Fails with ERROR_SYSTEM naming the library and what is missing. */

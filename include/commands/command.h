@@ -33,6 +33,8 @@ struct command {
 	int max_operands;   /* -1: any number */
 	bool takes_command; /* after "--"; it becomes the operands behind the first one */
 	bool hidden;
+	bool supervises; /* the front program does it (src/front.c): it loads no library but jansson
+			  */
 	bool reports_config; /* runs with the defaults where the configuration is broken, too */
 };
 

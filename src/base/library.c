@@ -2,6 +2,14 @@
 
 #include <dlfcn.h>
 
+int library_prepare(char **argv, bool all, struct error *err)
+{
+	(void)argv;
+	(void)all;
+	(void)err;
+	return 0;
+}
+
 #ifdef LIBRARIES_LINKED
 
 int library_load(const char *soname, const struct library_symbol *symbols, size_t count,

@@ -6,7 +6,7 @@ set -eu
 
 cd "$(dirname "$0")/../.."
 libraries=$("${PKG_CONFIG:-pkg-config}" --cflags libcap-ng inih libmd libcurl jansson)
-flags="-std=gnu11 -D_GNU_SOURCE -DCI_JANITOR_VERSION=__FILE__ -Iinclude $libraries ${CPPFLAGS:-}"
+flags="-std=gnu11 -D_GNU_SOURCE -DCI_JANITOR_VERSION=__FILE__ -DWHOLE_PROGRAM=__FILE__ -Iinclude $libraries ${CPPFLAGS:-}"
 flags="$flags -include base/banned.h"
 seen="-include tests/tools/analyzed.h"
 sources=$(find src -name '*.c' ! -path src/base/error.c | sort)
