@@ -116,23 +116,31 @@ $(PROGRAM): $(O)/src/main.o $(LIBRARY)
 
 # Its objects stand before the library's, which so aren't taken from there.
 WHOLE	 := $(LIBEXECDIR)/ci-janitor/ci-janitor
-FRONT_PROGRAM = $(if $(filter yes,$(FRONT)),$(O)/front/ci-janitor)
-FRONT_OBJECTS := $(patsubst %.c,$(O)/front/%.o,src/front.c src/engine/json.c src/report/json_tree.c)
+FRONT_DIR := $(O)/front
+FRONT_PROGRAM = $(if $(filter yes,$(FRONT)),$(FRONT_DIR)/ci-janitor)
+FRONT_OBJECTS := $(patsubst %.c,$(FRONT_DIR)/%.o,src/front.c src/engine/json.c src/report/json_tree.c)
 
-$(O)/front/ci-janitor: $(FRONT_OBJECTS) $(O)/src/main.o $(LIBRARY)
+$(FRONT_DIR)/ci-janitor: $(FRONT_OBJECTS) $(O)/src/main.o $(LIBRARY)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(FRONT_LD) $(LDFLAGS) -Wl,-e,front_start -o $@ $^ $(FRONT_ARCHIVES)
 
-$(O)/front/%.o: %.c $(O)/.flags $(O)/.whole
+$(FRONT_DIR)/%.o: %.c $(O)/.flags $(FRONT_DIR)/.whole
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(SRC_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(FORTIFY) -DLIBRARIES_LINKED \
 		-DWHOLE_PROGRAM='"$(WHOLE)"' -MMD -MP -c -o $@ $<
 
 # `make install` may be told of another folder.
-$(O)/.whole: FORCE
-	$(Q)mkdir -p $(O)
+$(FRONT_DIR)/.whole: FORCE
+	$(Q)mkdir -p $(@D)
 	$(Q)[ "$$(cat $@ 2>/dev/null)" = '$(WHOLE)' ] || echo '$(WHOLE)' >$@
+
+# What stands in BINDIR after `make install`, for the program of this folder: for tests.
+.PHONY: in-place
+in-place: $(PROGRAM)
+	$(Q)mkdir -p $(O)/in-place
+	$(Q)$(if $(FRONT_PROGRAM),$(MAKE) --no-print-directory FRONT_DIR=$(O)/in-place \
+		WHOLE=$(abspath $(PROGRAM)) $(O)/in-place/ci-janitor,ln -sf ../ci-janitor $(O)/in-place/ci-janitor)
 
 $(LIBRARY): $(OBJECTS)
 	$(call say,AR,$@)
@@ -165,6 +173,8 @@ check-$(1): $(O)/check-$(1) $(PROGRAM)
 	$$(Q)$(O)/check-$(1)
 endef
 $(foreach layer,$(LAYERS),$(eval $(call test_layer,$(layer))))
+
+check-kernel: in-place
 
 # Stories on a swarm of several nodes, told with the words of those on one. By hand.
 $(eval $(call test_layer,nodes))
@@ -251,9 +261,9 @@ $(BENCHES): $(O)/bench-%: $(O)/tests/bench/%.o
 	$(Q)$(CC) $(CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $^
 
 .PHONY: bench check-bench
-bench: $(PROGRAM) $(BENCHES)
+bench: $(PROGRAM) in-place $(BENCHES)
 	$(Q)tests/bench/bench.py $(O)
-check-bench: $(PROGRAM) $(BENCHES)
+check-bench: $(PROGRAM) in-place $(BENCHES)
 	$(Q)tests/bench/bench.py $(O) --smoke --results $(O)/bench-results
 
 .PHONY: deps deps-test check check-layers check-headers check-model demo install uninstall
@@ -274,7 +284,7 @@ check-model:
 
 # All that the layers run, so that two layers don't build at the same time.
 .PHONY: check-programs
-check-programs: $(PROGRAM) $(TEST_PROGRAMS) $(TORTURERS) $(CRASHING) $(O)/crash-deploy $(BENCHES)
+check-programs: $(PROGRAM) $$(FRONT_PROGRAM) in-place $(TEST_PROGRAMS) $(TORTURERS) $(CRASHING) $(O)/crash-deploy $(BENCHES)
 
 # The layers that a sanitizer has something to say of, in a build of their own.
 SANITIZED := unit fuzz engine kernel
@@ -296,7 +306,7 @@ check-valgrind: $(PROGRAM)
 .PHONY: analyze coverage
 analyze:
 	$(Q)CC='$(CC)' PKG_CONFIG='$(PKG_CONFIG)' tests/tools/analyze.sh
-COVERING  = O=$(O)/coverage CFLAGS='-Og -g' COVERAGE=--coverage \
+COVERING  = O=$(O)/coverage FRONT=no CFLAGS='-Og -g' COVERAGE=--coverage \
 	    LDFLAGS='-fprofile-arcs -Wl,--wrap=_exit,--wrap=__gcov_execve $(abspath $(O))/coverage/exit.o'
 COVERED	 := unit fuzz manual engine kernel swarm
 # Those who run as other users write into the files that are there.

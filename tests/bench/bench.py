@@ -26,7 +26,8 @@ class Bench:
     def __init__(self, build, smoke, most):
         self.build, self.smoke, self.most = os.path.abspath(build), smoke, most
         self.rows, self.series = [], []
-        self.program = self.build + "/ci-janitor"
+        self.whole = self.build + "/ci-janitor"
+        self.program = self.build + "/in-place/ci-janitor"  # as it would be installed
         base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self.folder = tempfile.mkdtemp(prefix="ci-janitor-bench.", dir=base)
 
@@ -160,7 +161,7 @@ def sweep_held(bench):
 def instructions(bench, folder):
     with tempfile.NamedTemporaryFile() as out:
         run = subprocess.run(["valgrind", "--tool=callgrind", f"--callgrind-out-file={out.name}",
-                              *sweep_command(bench, folder)], capture_output=True, text=True,
+                              bench.whole, *sweep_command(bench, folder)[1:]], capture_output=True, text=True,
                              check=True)
     for line in run.stderr.splitlines():
         if "Collected :" in line:
