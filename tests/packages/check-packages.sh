@@ -96,6 +96,7 @@ program() {
 	make -s "$JOBS" -C first
 	make -s "$JOBS" -C second/and/longer O=out/of/the/way
 	cmp first/build/ci-janitor second/and/longer/out/of/the/way/ci-janitor
+	cmp first/build/front/ci-janitor second/and/longer/out/of/the/way/front/ci-janitor
 	same --version "$(first/build/ci-janitor --version)" "ci-janitor $VERSION"
 }
 
@@ -108,7 +109,7 @@ install_target() {
 	make -s -C first install DESTDIR="$WORK/root" PREFIX=/usr
 	installed >list
 	cat list
-	for file in usr/bin/ci-janitor usr/share/man/man1/ci-janitor.1 etc/ci-janitor/ci-janitor.conf \
+	for file in usr/bin/ci-janitor usr/libexec/ci-janitor/ci-janitor usr/share/man/man1/ci-janitor.1 etc/ci-janitor/ci-janitor.conf \
 		usr/share/zsh/site-functions/_ci-janitor usr/share/doc/ci-janitor/LICENSE; do
 		grep -qx "./$file" list || fail "not installed: $file"
 	done
@@ -127,10 +128,27 @@ install_target() {
 	same "folders that stay" "$(find root -name '*ci-janitor*')" ""
 }
 
+# Where it is to stay, not in a folder that is packed.
+used_from_there() {
+	make -s -C first install PREFIX="$WORK/prefix" SYSCONFDIR="$WORK/prefix/etc"
+	! readelf -lW prefix/bin/ci-janitor | grep INTERP || fail "the front is dynamic"
+	cmp prefix/libexec/ci-janitor/ci-janitor first/build/ci-janitor
+	mkdir locks
+	same "a run" "$(prefix/bin/ci-janitor --lock-dir locks run shop --no-fresh --no-teardown -- echo done)" "done"
+	prefix/bin/ci-janitor --lock-dir locks list --json | grep -q '"shop"'
+	mv prefix/libexec/ci-janitor/ci-janitor elsewhere-now
+	! prefix/bin/ci-janitor --lock-dir locks list 2>message || fail "half of it works"
+	grep -q "unable to execute $WORK/prefix/libexec/ci-janitor/ci-janitor: No such file" message
+	mv elsewhere-now prefix/libexec/ci-janitor/ci-janitor
+	make -s -C first install DESTDIR="$WORK/alone" PREFIX=/usr FRONT=no
+	cmp alone/usr/bin/ci-janitor first/build/ci-janitor
+	[ ! -e alone/usr/libexec ] || fail "FRONT=no installs two programs"
+}
+
 directories() {
 	local name
 	set --
-	for name in BINDIR MANDIR BASHDIR ZSHDIR FISHDIR DOCDIR EXAMPLEDIR LICENSEDIR SYSCONFDIR UNITDIR TMPFILESDIR; do
+	for name in BINDIR LIBEXECDIR MANDIR BASHDIR ZSHDIR FISHDIR DOCDIR EXAMPLEDIR LICENSEDIR SYSCONFDIR UNITDIR TMPFILESDIR; do
 		set -- "$@" "$name=/there/$name"
 	done
 	make -s -C first install DESTDIR="$WORK/elsewhere" "$@"
@@ -185,6 +203,7 @@ check "make dist: the same commit makes the same bytes" dist
 check "the program has the same bytes wherever it is built" program
 check "make install and uninstall" install_target
 check "every directory can be chosen" directories
+check "installed and used, as two programs and as one" used_from_there
 check "Debian: the package" deb
 check "Debian: lintian" lint
 check "what is loaded at first use is depended on" dependencies
