@@ -134,7 +134,7 @@ used_from_there() {
 	! readelf -lW prefix/bin/ci-janitor | grep INTERP || fail "the front is dynamic"
 	cmp prefix/libexec/ci-janitor/ci-janitor first/build/ci-janitor
 	mkdir locks
-	same "a run" "$(prefix/bin/ci-janitor --lock-dir locks run shop --no-fresh --no-teardown -- echo done)" "done"
+	same "a run" "$(prefix/bin/ci-janitor --lock-dir locks run shop --no-fresh --no-teardown -- echo ok)" ok
 	prefix/bin/ci-janitor --lock-dir locks list --json | grep -q '"shop"'
 	mv prefix/libexec/ci-janitor/ci-janitor elsewhere-now
 	! prefix/bin/ci-janitor --lock-dir locks list 2>message || fail "half of it works"
