@@ -139,6 +139,8 @@ static void the_swarm(void)
 		const char *info, *settings, *says;
 	} rows[] = {
 		{ "\"active\",\"ControlAvailable\":true", "", "ok       swarm: this node is a" },
+		{ "\"active\",\"ControlAvailable\":true,\"Nodes\":2", "",
+		  "warning  swarm: nobody looks for what dead apps have on its other" },
 		{ "\"inactive\"", "", "ok       swarm: no swarm (inactive)" },
 		{ "\"locked\"", "",
 		  "problem  swarm: this node can't speak for its swarm (locked)" },
@@ -170,6 +172,8 @@ static void leases(void)
 	struct scripted_engine *engine = scripted_start();
 
 	scripted_empty(engine);
+	scripted_json(engine, "GET /v1.41/info", "200 OK",
+		      "{\"Swarm\":{\"LocalNodeState\":\"active\",\"ControlAvailable\":true}}");
 	scripted_json(engine, "GET /v1.41/configs", "200 OK",
 		      "[{\"ID\":\"abc\",\"Version\":{\"Index\":1},\"Spec\":{\"Name\":"
 		      "\"ci-janitor-lease-0123456789abcdef0123456789abcdef\","
