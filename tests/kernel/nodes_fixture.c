@@ -17,7 +17,7 @@ struct app_result nodes_last;
 
 int nodes_set_up(void)
 {
-	return small_engine_dir(&nodes_dir);
+	return nodes_dir.path ? 0 : small_engine_dir(&nodes_dir);
 }
 
 static void keep_result(void *data, const struct app_result *result)

@@ -12,7 +12,7 @@ extern bool nodes_no_image;	     /* [engine] image is not set */
 extern struct app_result nodes_last; /* the last app's */
 extern int64_t nodes_done_at;
 
-/* A suite's set-up. */
+/* Each suite's set-up; they share the lock directory. */
 int nodes_set_up(void);
 
 #define VOLUME(stack_name, where)                                                                  \
