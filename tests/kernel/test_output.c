@@ -209,6 +209,52 @@ static void others_words_are_no_commands(void)
 	check_has(result.output, "##\\x5bset-env");
 }
 
+static void mistyped(void)
+{
+	static const struct {
+		const char *arguments, *says;
+	} rows[] = {
+		{ "",
+		  "ci-janitor: a command is missing\nci-janitor: ci-janitor --help tells how\n" },
+		{ "swep", "ci-janitor: unknown command swep: did you mean sweep?\n" },
+		/* Not what people don't call. */
+		{ "hed", "ci-janitor: unknown command hed: did you mean hold?\n" },
+		{ "entirely", "ci-janitor: unknown command entirely\n" },
+		{ "status", "ci-janitor: ci-janitor status --help tells how\n" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		CLEANUP_COMMAND struct command_result result = { 0 };
+
+		CHECK_NUMBER(run_command(&result, PROGRAM " %s", rows[i].arguments), 64);
+		check_has(result.errors, rows[i].says);
+	}
+}
+
+/* No file of ours gets the number of a standard stream, where what is said would go into it. */
+static void without_standard_streams(void)
+{
+	static const char *const closed[] = { "<&-", ">&-", "2>&-", "<&- >&- 2>&-" };
+
+	for (size_t i = 0; i < sizeof(closed) / sizeof(closed[0]); i++) {
+		CLEANUP_COMMAND struct command_result result = { 0 };
+		const char *dir = temp_dir();
+
+		CHECK_NUMBER(run_command(&result,
+					 PROGRAM " --lock-dir %s run --no-fresh --no-teardown shop "
+						 "-- sh -c 'ls -l /proc/$PPID/fd >%s/fds' %s",
+					 dir, dir, closed[i]),
+			     0);
+		/* Each of the three is there, and none is a file in the lock directory. */
+		CHECK_NUMBER(run_command(&result,
+					 "cd %s && [ $(grep -c ' [012] -> ' fds) = 3 ] && "
+					 "! grep ' [012] -> %s/' fds && grep ' -> %s/' fds",
+					 dir, dir, dir),
+			     0);
+		CHECK_NUMBER(run_command(&result, PROGRAM " -v nonsense %s", closed[i]), 64);
+	}
+}
+
 static const struct test tests[] = {
 	{ "a status line on a terminal", a_status_line },
 	{ "it fits the terminal", it_fits_the_terminal },
@@ -218,6 +264,8 @@ static const struct test tests[] = {
 	{ "GitLab folds", gitlab_folds },
 	{ "plain by configuration", plain_by_configuration },
 	{ "others' words are no commands", others_words_are_no_commands },
+	{ "what is mistyped", mistyped },
+	{ "without standard streams", without_standard_streams },
 	{ NULL, NULL },
 };
 TEST_SUITE(output, tests)
