@@ -32,6 +32,7 @@ struct engine_options {
 	int connections;	  /* requests under way at most; those that hang don't count */
 	size_t max_body;	  /* bytes of one answer at most; 0: 256 MiB */
 	bool wants_nodes;	  /* find out of how many nodes the swarm is */
+	bool role_can_wait;	  /* what only a long answer tells isn't asked for yet */
 	int wake_fd;		  /* engine_wait returns early when it becomes readable; -1: none */
 };
 
@@ -41,6 +42,7 @@ struct engine_facts {
 	enum swarm_role role;
 	char node_id[32];     /* in a swarm, with wants_nodes: this engine's node */
 	int64_t nodes;	      /* ... and of how many nodes the swarm is; 0: not known */
+	bool is_local;	      /* it is reached by a socket of this machine */
 	char swarm_state[32]; /* LocalNodeState as stated: "active", "inactive", "locked", ... */
 };
 
@@ -103,6 +105,8 @@ int engine_read_report(struct engine *engine, const char *task, uint64_t cookie,
 /* Queues a fresh look at the swarm role; the answer is ENGINE_DONE with an empty list, and
  * engine_get_facts is up to date. */
 int engine_refresh_role(struct engine *engine, uint64_t cookie, struct error *err);
+/* The same, and asks which node it is in any case. */
+int engine_ask_node(struct engine *engine, uint64_t cookie, struct error *err);
 
 /* Runs the loop until one answer is there, timeout_ms has passed (-1: no limit), or wake_fd is
  * readable; an answer that is there goes first. Without anything under way it sleeps. 1: *ret is

@@ -11,6 +11,7 @@
 
 /* The role of the answering node in a swarm. */
 enum swarm_role {
+	SWARM_UNKNOWN, /* not asked for */
 	SWARM_NONE,    /* not in a swarm (or an engine without swarm): no swarm objects exist */
 	SWARM_MANAGER, /* active manager: swarm objects can be listed and removed */
 	SWARM_OTHER,   /* worker, locked, pending or broken: swarm objects may exist, unseen */
@@ -29,8 +30,8 @@ enum engine_outcome {
 
 /* What the engine is asked to leave out: a narrowing, never identity. */
 struct list_filter {
-	const char *key;   /* only objects with this label; NULL: any */
-	const char *value; /* ... of this value; NULL: any */
+	const char *key;     /* only objects with this label; NULL: any */
+	const char *value;   /* ... of this value; NULL: any */
 	const char *service; /* only tasks of this service, which must be there; NULL: any */
 	/* Only objects whose name begins with one of these, in upper or lower case: secrets and
 	 * configs; other kinds understand it otherwise. */

@@ -54,6 +54,7 @@ struct lease_holder {
 	char stack[APP_NAME_MAX + 1]; /* where it is not the app */
 	char host[65];
 	char machine[APP_HASH_LENGTH + 1]; /* a hash of the machine id */
+	char node[32]; /* of the swarm; machine ids and names get cloned with the machines */
 	char boot[37];
 	char directory[48]; /* the lock directory's device and inode */
 	char run_id[RUN_ID_LENGTH + 1];

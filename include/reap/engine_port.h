@@ -25,6 +25,9 @@ struct engine_port {
 	int (*read_report)(void *engine, const char *task, uint64_t cookie, struct error *err);
 	int64_t (*nodes)(void *engine);	      /* of how many the swarm is; 0: not known */
 	const char *(*node_id)(void *engine); /* the engine's own */
+	/* This host's: the engine's where that is on this machine, else, or if not known, "". */
+	const char *(*host_node)(void *engine);
+	int (*ask_node)(void *engine, uint64_t cookie, struct error *err);
 	int (*refresh_role)(void *engine, uint64_t cookie, struct error *err);
 	int (*wait)(void *engine, int timeout_ms, struct engine_answer *ret, struct error *err);
 	enum swarm_role (*role)(void *engine);

@@ -36,6 +36,7 @@ enum lease_step {
 	LEASE_STEP_WRITE,  /* renew, take over, or release */
 	LEASE_STEP_REST,   /* nothing to do until not_before */
 	LEASE_STEP_REMOVE, /* a released one */
+	LEASE_STEP_NODE,   /* which one is this host? */
 	LEASE_STEP_END,
 };
 
@@ -46,6 +47,7 @@ struct lease_client {
 	enum lease_status status;
 	enum lease_step step;
 	bool asked;	 /* a request is under way */
+	bool asked_node; /* ... or was, for this */
 	bool look_only;	 /* nothing is written */
 	bool must_exist; /* it is taken over, or nothing is done */
 	bool renew_only; /* none is taken over, not even a dead one's */

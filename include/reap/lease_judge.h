@@ -28,6 +28,9 @@ enum lease_verdict {
 	LEASE_ALIVE, /* or not known to be dead */
 };
 
+/* Is the holder another machine, though it states our machine id? */
+bool lease_is_of_a_clone(const struct lease_holder *by, const struct lease_holder *self);
+
 /* Notes that the lease was seen at `now`. */
 void lease_sighting_note(struct lease_sighting *sighting, const struct lease *lease, int64_t now);
 

@@ -17,6 +17,8 @@
 #include "model/settings.h"
 #include "reap/engine_port.h"
 
+struct reap_target;
+
 struct sweep_options {
 	const struct settings *settings;
 	bool dry_run;
@@ -44,6 +46,9 @@ struct sweep_options {
 	enum lease_state lease_state; /* as what we hold it: a run or a janitor */
 	void (*on_lease_busy)(void *data, const struct app_result *app, const char *holder);
 	void (*on_lease_renewed)(void *data, int64_t sent_at_boot_ms);
+	/* Called with on_result_data before a lease is taken over because its app's lock is ours:
+	 * is there no other lock of that app? NULL: known already. */
+	int (*check_lock)(void *data, const struct reap_target *target, struct error *err);
 	const char *lease_from; /* a host whose leases are taken, alive or not; NULL: none's */
 
 	/* Called when an app's first object is about to be removed; or NULL. */

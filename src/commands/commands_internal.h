@@ -43,8 +43,9 @@ struct engine_connection {
 	const struct settings *settings;
 	int jobs;
 	int wake_fd;
-	bool is_meant;	       /* somebody named it for just this: what a record says is no matter */
+	bool is_meant; /* somebody named it for just this: what a record says is no matter */
 	bool wants_nodes;
+	bool role_can_wait;
 	struct engine *engine; /* NULL until it was needed */
 	struct error error;    /* why the engine could not be used */
 	enum { IDENTITY_NOT_ASKED, IDENTITY_KNOWN, IDENTITY_UNKNOWN } has_identity;
@@ -129,6 +130,8 @@ void resources_release(struct resources *resources);
  * new ones. */
 void lease_self(const struct context *context, const struct lock_dir *dir, const char *run_id,
 		const char *holder, struct lease_holder *ret);
+/* Adds what the engine tells of this host. */
+void lease_self_node(struct lease_holder *self, const struct engine_port *port);
 
 /* keep_lease.c: as sweep_options.on_lease_renewed; to standard output, for the run. */
 void lease_tell_renewed(void *data, int64_t sent_at);

@@ -132,6 +132,7 @@ static void check_swarm(const struct settings *settings, const struct engine_fac
 			    "no swarm (%s): containers, volumes and networks only",
 			    facts->swarm_state);
 		break;
+	case SWARM_UNKNOWN:
 	case SWARM_OTHER:
 		finding_add(findings, FINDING_PROBLEM, "swarm",
 			    "run ci-janitor on a manager, unlock the swarm, or leave it; [engine] "

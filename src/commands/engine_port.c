@@ -50,6 +50,18 @@ static const char *port_node_id(void *engine)
 	return engine_get_facts(engine)->node_id;
 }
 
+static const char *port_host_node(void *engine)
+{
+	const struct engine_facts *facts = engine_get_facts(engine);
+
+	return facts->is_local ? facts->node_id : "";
+}
+
+static int port_ask_node(void *engine, uint64_t cookie, struct error *err)
+{
+	return engine_ask_node(engine, cookie, err);
+}
+
 static int port_refresh_role(void *engine, uint64_t cookie, struct error *err)
 {
 	return engine_refresh_role(engine, cookie, err);
@@ -83,7 +95,9 @@ int engine_connect(void *data, int64_t timeout_ms, struct engine_port *ret, stru
 		.connections =
 			connection->jobs > CONNECTIONS_MIN ? connection->jobs : CONNECTIONS_MIN,
 		.wake_fd = connection->wake_fd,
-		.wants_nodes = connection->wants_nodes || settings->engine_image,
+		.wants_nodes = connection->wants_nodes ||
+			       (settings->engine_image && !connection->role_can_wait),
+		.role_can_wait = connection->role_can_wait,
 	};
 
 	if (engine_open(&connection->engine, &options, &connection->error) < 0) {
@@ -102,6 +116,8 @@ int engine_connect(void *data, int64_t timeout_ms, struct engine_port *ret, stru
 		.read_report = port_read_report,
 		.nodes = port_nodes,
 		.node_id = port_node_id,
+		.host_node = port_host_node,
+		.ask_node = port_ask_node,
 		.refresh_role = port_refresh_role,
 		.wait = port_wait,
 		.role = port_role,

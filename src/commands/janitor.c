@@ -141,6 +141,8 @@ void janitor_want_leases(struct janitor *janitor, const struct lock_dir *dir, co
 		return;
 	lease_self(janitor->context, dir, run_id, holder, &janitor->lease);
 	holder_record("", &janitor->orphan_record);
+	/* A run's own asks when it matters. */
+	janitor->connection.wants_nodes = !run_id;
 	janitor->options.lease = &janitor->lease;
 	janitor->options.lease_state = run_id ? LEASE_HELD : LEASE_REAPING;
 	janitor->options.orphan_record = &janitor->orphan_record;

@@ -132,6 +132,7 @@ int command_keep_lease(struct context *context, char **operands)
 	struct app_hash hash = app_hash_of(operands[0]);
 	struct error err = { .kind = ERROR_NONE };
 	struct engine_connection connection = { .settings = &context->settings,
+						.wants_nodes = true,
 						.wake_fd = signals_watch_termination(&err) };
 	struct lease_client client;
 	struct lease_holder self;

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "reap/lease_judge.h"
 
 int leases_read(void *engine, const struct engine_port *port, int64_t timeout_ms,
 		struct leases *ret, struct error *err)
@@ -55,7 +56,8 @@ static struct lock_view *find_view(const struct lock_view_list *list, const stru
 bool lease_is_local(const struct lease *lease, const struct lease_holder *self)
 {
 	return !strcmp(lease->by.machine, self->machine) && !strcmp(lease->by.host, self->host) &&
-	       !strcmp(lease->by.directory, self->directory) && !strcmp(lease->by.boot, self->boot);
+	       !strcmp(lease->by.directory, self->directory) &&
+	       !strcmp(lease->by.boot, self->boot) && !lease_is_of_a_clone(&lease->by, self);
 }
 
 /* Whose record is shown: of an app that another host has, that one's. */
@@ -98,7 +100,9 @@ int leases_join(const struct context *context, const struct lock_dir *dir,
 		struct lock_view_list *list, bool all, struct error *err)
 {
 	CLEANUP(leases_release) struct leases leases = { 0 };
-	struct engine_connection connection = { .settings = &context->settings, .wake_fd = -1 };
+	struct engine_connection connection = { .settings = &context->settings,
+						.wants_nodes = true,
+						.wake_fd = -1 };
 	struct lease_holder self;
 	struct engine_port port;
 	int result;
@@ -108,8 +112,9 @@ int leases_join(const struct context *context, const struct lock_dir *dir,
 	if (engine_connect(&connection, context->settings.read_timeout_ms, &port, err) < 0)
 		return -1;
 	result = leases_read(port.engine, &port, context->settings.read_timeout_ms, &leases, err);
-	engine_disconnect(&connection);
 	lease_self(context, dir, NULL, NULL, &self);
+	lease_self_node(&self, &port);
+	engine_disconnect(&connection);
 	for (size_t i = 0; i < leases.count; i++)
 		join(list, &leases.items[i], &self, all);
 	return result;

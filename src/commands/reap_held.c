@@ -98,7 +98,7 @@ static int prepare(const struct lock_dir *dir, const char *app, struct reap_targ
 	 * fresh start's look for a deleted holder holds for the teardown, too: none can come after
 	 * it. */
 	if ((ret->created || app_lock_need_record(&ret->lock, &ret->record, err) == 0) &&
-	    (!(is_fresh() || given.no_fresh) ||
+	    (!(is_fresh() || (given.no_fresh && given.mode != MODE_CLAIM)) ||
 	     janitor_check_deleted_holder(dir, ret, -1, err) == 0))
 		return 0;
 	app_lock_release(&ret->lock);
@@ -109,6 +109,7 @@ static int prepare(const struct lock_dir *dir, const char *app, struct reap_targ
 struct shown {
 	struct report report;
 	struct janitor *janitor;
+	const struct lock_dir *dir;
 	bool something; /* the app had objects */
 	bool busy;	/* its lease is another's */
 	int64_t say_at; /* when to say (again) whom we wait for */
@@ -168,6 +169,13 @@ static void show_hook(void *data, const struct app_result *result, const char *h
 	janitor_log_hook(shown->janitor, result, hook, line);
 }
 
+static int check_lock(void *data, const struct reap_target *target, struct error *err)
+{
+	const struct shown *shown = data;
+
+	return janitor_check_deleted_holder(shown->dir, target, -1, err);
+}
+
 static void show_progress(void *data, size_t done, size_t total, const struct app_result *in_hand)
 {
 	const struct shown *shown = data;
@@ -200,6 +208,11 @@ static int reap(struct context *context, const struct lock_dir *dir, const char 
 	janitor.options.on_lease_busy = show_busy;
 	janitor.options.on_lease_renewed = lease_tell_renewed;
 	shown.janitor = &janitor;
+	shown.dir = dir;
+	/* A lease that nobody has needs no such search, and a claim most often finds none. */
+	if (given.mode == MODE_CLAIM)
+		janitor.options.check_lock = check_lock;
+	janitor.connection.role_can_wait = given.mode == MODE_CLAIM || given.mode == MODE_RELEASE;
 	/* What the run has made is on the engine that it names. */
 	janitor.connection.is_meant = !is_fresh();
 	janitor.options.on_result = show;

@@ -157,13 +157,25 @@ int engine_read_report(struct engine *engine, const char *task, uint64_t cookie,
 int engine_refresh_role(struct engine *engine, uint64_t cookie, struct error *err)
 {
 	(void)err;
-	return enqueue(engine, request_role_new(engine->options.wants_nodes), cookie);
+	return enqueue(engine, request_role_new(engine->options.wants_nodes, false), cookie);
+}
+
+int engine_ask_node(struct engine *engine, uint64_t cookie, struct error *err)
+{
+	(void)err;
+	return enqueue(engine, request_role_new(true, false), cookie);
+}
+
+static void take_facts(struct engine *engine, const struct engine_facts *facts)
+{
+	engine->facts = *facts;
+	engine->facts.is_local = engine->address.socket_path != NULL;
 }
 
 static void finish(struct engine *engine, struct request *request)
 {
 	if (request->type == REQUEST_ROLE && request->answer.outcome == ENGINE_DONE)
-		engine->facts = request->facts;
+		take_facts(engine, &request->facts);
 	queue_add(&engine->finished, request);
 }
 
@@ -281,7 +293,9 @@ static int look(struct engine *engine, struct error *err)
 	struct engine_answer answer;
 	int result;
 
-	if (engine_refresh_role(engine, 0, err) < 0)
+	if (enqueue(engine,
+		    request_role_new(engine->options.wants_nodes, engine->options.role_can_wait),
+		    0) < 0)
 		return -1;
 	result = engine_wait(engine, clock_left(deadline), &answer, err);
 	if (result < 0)

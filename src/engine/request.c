@@ -207,12 +207,13 @@ struct request *request_report_new(const char *task, const char *api_version, st
 			   xasprintf("/v%s/tasks/%s/logs?stdout=1&stderr=1", api_version, id));
 }
 
-struct request *request_role_new(bool wants_nodes)
+struct request *request_role_new(bool wants_nodes, bool role_can_wait)
 {
 	struct request *request =
 		request_new(REQUEST_ROLE, 0, xstrdup("reach the engine"), xstrdup("/_ping"));
 
 	request->wants_nodes = wants_nodes;
+	request->role_can_wait = role_can_wait;
 	return request;
 }
 
@@ -304,9 +305,10 @@ static bool finish_ping(struct request *request, const char *address)
 		return true;
 	}
 	role_known &= !request->wants_nodes || request->facts.role == SWARM_NONE;
-	if (!role_known)
-		ask_info(request);
-	return role_known;
+	if (role_known || request->role_can_wait)
+		return true;
+	ask_info(request);
+	return false;
 }
 
 static bool has_labels_of(const struct resource *a, const struct resource *b)
@@ -365,6 +367,13 @@ static enum engine_outcome outcome_of(const struct request *request, const char 
 	return request->examines && outcome == ENGINE_NO_ANSWER ? ENGINE_NOT_NOW : outcome;
 }
 
+/* A proxy before the engine may let /_ping pass, which told the role, and not /info. */
+static bool does_without_info(const struct request *request)
+{
+	return request->wants_info && request->facts.role != SWARM_UNKNOWN &&
+	       request->answer.outcome == ENGINE_REFUSED;
+}
+
 bool request_finish(struct request *request, const char *address)
 {
 	struct engine_answer *answer = &request->answer;
@@ -387,6 +396,10 @@ bool request_finish(struct request *request, const char *address)
 	else if (request->type == REQUEST_ROLE && !request->wants_info &&
 		 reply->transport == TRANSPORT_WHOLE && !*reply->headers.api_version)
 		(void)facts_not_docker(reply, address, &answer->error);
+	if (does_without_info(request)) {
+		answer->outcome = ENGINE_DONE;
+		answer->error = (struct error){ .kind = ERROR_NONE };
+	}
 	reply_release(reply);
 	return finished && (request->type != REQUEST_ROLE || is_confirmed(request));
 }

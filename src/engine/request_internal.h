@@ -11,11 +11,12 @@ struct request {
 	enum resource_kind kind;
 	char *action; /* "remove volume shop_data", for errors */
 	char *path;
-	char *body;	  /* NULL: none */
-	bool wants_nodes; /* REQUEST_ROLE: in a swarm /info is asked for in any case */
-	bool wants_info;  /* REQUEST_ROLE: the ping is done, /info is next or under way */
-	bool confirms;	  /* REQUEST_ROLE: "no swarm" was said once already */
-	bool examines;	  /* REQUEST_REMOVE: it is only looked at yet, and ought to be `expected` */
+	char *body;	    /* NULL: none */
+	bool wants_nodes;   /* REQUEST_ROLE: in a swarm /info is asked for in any case */
+	bool role_can_wait; /* REQUEST_ROLE: /info is not asked for */
+	bool wants_info;    /* REQUEST_ROLE: the ping is done, /info is next or under way */
+	bool confirms;	    /* REQUEST_ROLE: "no swarm" was said once already */
+	bool examines; /* REQUEST_REMOVE: it is only looked at yet, and ought to be `expected` */
 	struct resource expected;
 	int64_t started_ms;
 	struct engine_facts facts; /* REQUEST_ROLE: found out so far */
@@ -35,7 +36,8 @@ struct request *request_update_new(const struct resource *config, const char *ap
 struct request *request_job_new(const struct node_job *job, const char *api_version,
 				struct error *err);
 struct request *request_report_new(const char *task, const char *api_version, struct error *err);
-struct request *request_role_new(bool wants_nodes) __attribute__((returns_nonnull));
+struct request *request_role_new(bool wants_nodes, bool role_can_wait)
+	__attribute__((returns_nonnull));
 void request_free(struct request *request);
 
 /* Fills the request's answer from its reply. false: there is more to ask, and the request is to be

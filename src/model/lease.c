@@ -26,10 +26,15 @@ static const struct {
 		key, offsetof(struct lease_holder, member),                                        \
 			sizeof(((struct lease_holder *)0)->member)                                 \
 	}
-	TEXT(LEASE_LABEL ".app", app),	  TEXT(LEASE_LABEL ".stack", stack),
-	TEXT("ci-janitor.host", host),	  TEXT(LEASE_LABEL ".machine", machine),
-	TEXT(LEASE_LABEL ".boot", boot),  TEXT(LEASE_LABEL ".directory", directory),
-	TEXT(LEASE_LABEL ".run", run_id), TEXT(LEASE_LABEL ".holder", holder),
+	TEXT(LEASE_LABEL ".app", app),
+	TEXT(LEASE_LABEL ".stack", stack),
+	TEXT("ci-janitor.host", host),
+	TEXT(LEASE_LABEL ".machine", machine),
+	TEXT(LEASE_LABEL ".node", node),
+	TEXT(LEASE_LABEL ".boot", boot),
+	TEXT(LEASE_LABEL ".directory", directory),
+	TEXT(LEASE_LABEL ".run", run_id),
+	TEXT(LEASE_LABEL ".holder", holder),
 #undef TEXT
 };
 

@@ -40,7 +40,8 @@ void claim_init(struct reaper *reaper, struct job *job)
 		       target->extra_stack[0] ? target->extra_stack : target->record.stack);
 	lease_client_init(&job->lease, &target->lock.hash, &self,
 			  target->orphan ? LEASE_ORPHAN : options->lease_state,
-			  target->created && !target->lease_must_exist);
+			  (target->created || target->lease_use == LEASE_USE_TAKE) &&
+				  !target->lease_must_exist);
 	look_at_sightings(reaper, job);
 	job->lease.look_only = options->dry_run;
 	job->lease.must_exist = target->lease_must_exist;
@@ -177,7 +178,10 @@ static bool has_manager(struct reaper *reaper, struct job *job)
 	int64_t now = clock_now_ms();
 	struct error err = { .kind = ERROR_NONE };
 
-	if (port->role(port->engine) == SWARM_MANAGER)
+	enum swarm_role role = port->role(port->engine);
+
+	/* Whether it is one, the first answer tells. */
+	if (role == SWARM_MANAGER || (role == SWARM_UNKNOWN && job->lease.error.kind == ERROR_NONE))
 		return true;
 	if (now - job->began_at < ROLE_PATIENCE_MS) {
 		if (now >= job->not_before)
@@ -193,12 +197,29 @@ static bool has_manager(struct reaper *reaper, struct job *job)
 	return false;
 }
 
+/* True: the job has ended instead. */
+static bool is_contradicted(struct reaper *reaper, struct job *job)
+{
+	const struct sweep_options *options = reaper->options;
+	struct error err = { .kind = ERROR_NONE };
+
+	if (!options->check_lock || !job->lease.taken_over || job->lock_checked ||
+	    job->lease.step != LEASE_STEP_WRITE || job->lease.asked)
+		return false;
+	job->lock_checked = true;
+	if (options->check_lock(options->on_result_data, job->target, &err) == 0)
+		return false;
+	job->busy = err.kind == ERROR_HELD;
+	job_end(reaper, job, &err);
+	return true;
+}
+
 static void step(struct reaper *reaper, struct job *job)
 {
 	uint64_t number = reaper->first_number + (uint32_t)(job - reaper->jobs);
 	struct error err = { .kind = ERROR_NONE };
 
-	if (job->state == JOB_CLAIM && !has_manager(reaper, job))
+	if (job->state == JOB_CLAIM && (!has_manager(reaper, job) || is_contradicted(reaper, job)))
 		return;
 	if (lease_client_step(&job->lease, &reaper->port, number << 32 | COOKIE_CLAIM, &err) < 0)
 		job_end(reaper, job, &err);
@@ -214,7 +235,7 @@ void claim_step(struct reaper *reaper)
 		struct job *job = &reaper->jobs[i];
 
 		if (job->claims && job->state != JOB_DONE &&
-		    (job->claimed || job->state == JOB_CLAIM))
+		    (job->claimed || job->state == JOB_CLAIM || job->state == JOB_RELEASE))
 			step(reaper, job);
 	}
 }
@@ -231,10 +252,17 @@ void claim_answer(struct reaper *reaper, struct job *job, const struct engine_an
 		options->on_lease_renewed(options->on_result_data, job->lease.renewed_at);
 }
 
+/* ... or may be made at any moment. */
+static bool has_lease(const struct job *job)
+{
+	return job->lease.status == LEASE_STATUS_HELD ||
+	       (job->lease.status == LEASE_STATUS_PENDING && job->lease.asked &&
+		job->lease.step == LEASE_STEP_CREATE);
+}
+
 bool claim_release_first(struct reaper *reaper, struct job *job, const struct error *err)
 {
-	if (job->state == JOB_RELEASE || job->lease.status != LEASE_STATUS_HELD ||
-	    reaper->options->dry_run)
+	if (job->state == JOB_RELEASE || !has_lease(job) || reaper->options->dry_run)
 		return false;
 	/* What is left belongs to somebody, here or elsewhere. */
 	if (!job_forgets(reaper, job, err))

@@ -108,8 +108,10 @@ bool job_forgets(const struct reaper *reaper, const struct job *job, const struc
 	if (err && job->lease.inherited && target->lease_use == LEASE_USE_REAP &&
 	    !reaper->options->dry_run)
 		return false;
-	if (target->lease_use != LEASE_USE_REAP)
-		return target->lease_use == LEASE_USE_RELEASE;
+	if (target->lease_use == LEASE_USE_TAKE)
+		return err && !job->lease.taken_over;
+	if (target->lease_use == LEASE_USE_RELEASE)
+		return true;
 	if (target->for_run)
 		return err && nothing;
 	if (reaper->options->dry_run)

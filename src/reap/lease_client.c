@@ -39,7 +39,7 @@ static void end(struct lease_client *client, enum lease_status status)
 	client->step = LEASE_STEP_END;
 }
 
-static int look(struct lease_client *client, const struct engine_port *port, uint64_t cookie,
+static int look(const struct lease_client *client, const struct engine_port *port, uint64_t cookie,
 		struct error *err)
 {
 	char name[LEASE_NAME_SIZE];
@@ -71,6 +71,16 @@ static int write_it(const struct lease_client *client, const struct engine_port 
 	return result;
 }
 
+static int send(const struct lease_client *client, const struct engine_port *port, uint64_t cookie,
+		struct error *err)
+{
+	if (client->step == LEASE_STEP_LOOK)
+		return look(client, port, cookie, err);
+	if (client->step == LEASE_STEP_NODE)
+		return port->ask_node(port->engine, cookie, err);
+	return write_it(client, port, cookie, err);
+}
+
 int lease_client_step(struct lease_client *client, const struct engine_port *port, uint64_t cookie,
 		      struct error *err)
 {
@@ -80,8 +90,9 @@ int lease_client_step(struct lease_client *client, const struct engine_port *por
 		go_on(client, LEASE_STEP_LOOK);
 	client->release_sent = client->releasing && client->step == LEASE_STEP_WRITE;
 	client->sent_at = clock_boot_ms();
-	if ((client->step == LEASE_STEP_LOOK ? look(client, port, cookie, err)
-					     : write_it(client, port, cookie, err)) < 0)
+	(void)snprintf(client->wanted.by.node, sizeof(client->wanted.by.node), "%s",
+		       port->host_node(port->engine));
+	if (send(client, port, cookie, err) < 0)
 		return -1;
 	client->asked = true;
 	return 0;
@@ -139,6 +150,20 @@ static void take_over(struct lease_client *client)
 	go_on(client, LEASE_STEP_WRITE);
 }
 
+/* Without its node, what this machine has left before it was booted can't be told from a clone's.
+ */
+static bool asks_node(struct lease_client *client)
+{
+	const struct lease_holder *self = &client->wanted.by;
+
+	if (client->asked_node || self->node[0] || !self->machine[0] ||
+	    strcmp(self->machine, client->found.by.machine) != 0)
+		return false;
+	client->asked_node = true;
+	go_on(client, LEASE_STEP_NODE);
+	return true;
+}
+
 static void found_others(struct lease_client *client, enum lease_verdict verdict)
 {
 	bool may = may_take(client, verdict);
@@ -148,6 +173,8 @@ static void found_others(struct lease_client *client, enum lease_verdict verdict
 		end(client, LEASE_STATUS_GONE);
 	} else if (client->status == LEASE_STATUS_HELD) {
 		end(client, LEASE_STATUS_LOST);
+	} else if (!may && asks_node(client)) {
+		return;
 	} else if (client->look_only) {
 		end(client, may ? LEASE_STATUS_CLEAR : LEASE_STATUS_BUSY);
 	} else if (may) {
@@ -207,6 +234,18 @@ static void removed(struct lease_client *client)
 		go_on(client, LEASE_STEP_CREATE);
 }
 
+/* A name that is taken was to be expected; and without our node we go by the time. */
+static bool is_no_failure(enum lease_step step, enum engine_outcome outcome)
+{
+	return step == LEASE_STEP_NODE || (step == LEASE_STEP_CREATE && outcome == ENGINE_IN_USE);
+}
+
+static void look_now(struct lease_client *client)
+{
+	client->error = (struct error){ .kind = ERROR_NONE };
+	go_on(client, LEASE_STEP_LOOK);
+}
+
 void lease_client_answer(struct lease_client *client, const struct engine_answer *answer)
 {
 	enum lease_step step = client->step;
@@ -220,8 +259,8 @@ void lease_client_answer(struct lease_client *client, const struct engine_answer
 		written(client);
 	else if (step == LEASE_STEP_REMOVE && (done || answer->outcome == ENGINE_ALREADY_GONE))
 		removed(client);
-	else if (step == LEASE_STEP_CREATE && answer->outcome == ENGINE_IN_USE)
-		go_on(client, LEASE_STEP_LOOK);
+	else if (is_no_failure(step, answer->outcome))
+		look_now(client);
 	else if (answer->outcome == ENGINE_REFUSED && client->status == LEASE_STATUS_PENDING)
 		end(client, LEASE_STATUS_FAILED);
 	else

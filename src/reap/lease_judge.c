@@ -24,10 +24,24 @@ static bool is_same(const char *a, const char *b)
 	return *a && !strcmp(a, b);
 }
 
-/* The host's name as well: machine ids get cloned with the machines. */
+/* Machine ids get cloned with the machines, host names at times as well; a swarm's node doesn't. */
+bool lease_is_of_a_clone(const struct lease_holder *by, const struct lease_holder *self)
+{
+	return is_same(by->machine, self->machine) && by->node[0] && self->node[0] &&
+	       strcmp(by->node, self->node) != 0;
+}
+
 static bool is_our_machine(const struct lease_holder *by, const struct lease_holder *self)
 {
-	return is_same(by->machine, self->machine) && is_same(by->host, self->host);
+	return is_same(by->machine, self->machine) && is_same(by->host, self->host) &&
+	       !lease_is_of_a_clone(by, self);
+}
+
+/* That two clones run at the same time looks like one that was booted anew, but for the node. */
+static bool was_booted_anew(const struct lease_holder *by, const struct lease_holder *self)
+{
+	return is_our_machine(by, self) && is_same(by->node, self->node) && by->boot[0] &&
+	       self->boot[0] && strcmp(by->boot, self->boot) != 0;
 }
 
 static bool was_watched(const struct lease *lease, const struct lease_sighting *seen, int64_t now)
@@ -51,8 +65,7 @@ enum lease_verdict lease_judge(const struct lease *lease, const struct lease_hol
 	if (is_same(by->run_id, self->run_id) && is_our_machine(by, self))
 		return LEASE_OURS;
 	(void)format_duration(by->term_ms, term, sizeof(term));
-	if (is_our_machine(by, self) && by->boot[0] && self->boot[0] &&
-	    strcmp(by->boot, self->boot) != 0) {
+	if (was_booted_anew(by, self)) {
 		(void)snprintf(reason, size, "%s was booted anew", by->host);
 		return LEASE_DEAD;
 	}

@@ -98,14 +98,17 @@ int lease_search_look(struct reaper *reaper, struct app_hash *lockfiles, size_t 
 
 static bool is_dead(const struct reaper *reaper, const struct lease *lease)
 {
+	const struct engine_port *port = &reaper->port;
+	struct lease_holder self = *reaper->options->lease;
 	struct lease_sighting seen = sightings_find(reaper->sightings, &lease->hash);
 	char reason[128];
 
 	if (lease->by.app[0] &&
 	    word_list_matches(&reaper->options->settings->app_protect, lease->by.app))
 		return false;
-	return lease_judge(lease, reaper->options->lease, &seen, clock_boot_ms(), true, reason,
-			   sizeof(reason)) == LEASE_DEAD;
+	(void)snprintf(self.node, sizeof(self.node), "%s", port->host_node(port->engine));
+	return lease_judge(lease, &self, &seen, clock_boot_ms(), true, reason, sizeof(reason)) ==
+	       LEASE_DEAD;
 }
 
 /* Whoever holds a lockfile, or has left one, is looked at for its own sake. */

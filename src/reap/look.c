@@ -124,7 +124,7 @@ static bool has_swarm(struct reaper *reaper)
 
 	if (reaper->options->settings->swarm == SWARM_USE_IGNORE)
 		return false;
-	if (role != SWARM_OTHER) {
+	if (role == SWARM_MANAGER || role == SWARM_NONE) {
 		look->no_manager_since = 0;
 		return role == SWARM_MANAGER;
 	}

@@ -1,11 +1,15 @@
 /* Which of the lockfiles are dead: one probe each, and a look for holders whose lockfile is gone.
  */
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "base/cleanup.h"
 #include "lock/deleted_lock.h"
 #include "lock/lock_look.h"
 #include "reap_internal.h"
+
+#define RESERVED_DESCRIPTORS 64
+#define BATCH_MAX 1000
 
 void sweep_say(const struct sweep_options *options, const struct app_hash *hash,
 	       enum app_outcome outcome, const char *app, const struct error *err)
@@ -155,4 +159,21 @@ size_t probe_drop_live(struct reaper *reaper, struct reap_target *targets, size_
 			targets[kept++] = targets[i];
 	}
 	return kept;
+}
+
+size_t probe_batch_size(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return RESERVED_DESCRIPTORS;
+	if (limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+		(void)getrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (limit.rlim_cur >= BATCH_MAX + RESERVED_DESCRIPTORS)
+		return BATCH_MAX;
+	return limit.rlim_cur > 2 * RESERVED_DESCRIPTORS ? limit.rlim_cur - RESERVED_DESCRIPTORS
+							 : 1;
 }

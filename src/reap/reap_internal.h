@@ -112,6 +112,7 @@ struct job {
 	struct lease_client lease;
 	bool claims;	    /* it needs one */
 	bool claimed;	    /* and has it */
+	bool lock_checked;  /* it is the app's only one */
 	bool busy;	    /* it is another's */
 	bool silent;	    /* there is nothing to report */
 	bool has_end_error; /* in RELEASE: how the job ends */
@@ -259,6 +260,8 @@ int probe_deleted(struct reaper *reaper, struct error *err);
 /* Gives up the locks of targets that such a holder makes live. Returns how many targets are left.
  */
 size_t probe_drop_live(struct reaper *reaper, struct reap_target *targets, size_t count);
+/* How many locks can be held at once: each has a descriptor. */
+size_t probe_batch_size(void);
 
 /* claim.c: the jobs' leases ([lock] cluster) */
 void claim_init(struct reaper *reaper, struct job *job);

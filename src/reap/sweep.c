@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -14,9 +13,8 @@
 #include "sightings_internal.h"
 
 #define SLOW_AFTER_MS 2000 /* an app that takes longer gives its place to the next one */
-#define RESERVED_DESCRIPTORS 64
-#define BATCH_MAX 1000
 #define POLL_MS 25
+#define RELEASE_STEP_MS 1
 #define CHEAP_LIVE_MAX 500 /* live locks up to which looking for deleted lockfiles costs little */
 
 bool sweep_is_told(const struct reaper *reaper)
@@ -153,15 +151,33 @@ static void tell_progress(const struct reaper *reaper)
 				     reaper->finished + reaper->job_count, &in_hand->result);
 }
 
+/* Told to stop: what stands for nothing any more is released first, or others would wait for it. */
+static void wind_up(struct reaper *reaper)
+{
+	struct error err = { .kind = ERROR_NONE };
+
+	reaper->result->interrupted = true;
+	(void)error_set(&err, ERROR_TIMEOUT, "told to stop");
+	finish_all(reaper, &err);
+	while (reaper->unfinished) {
+		finish_late(reaper);
+		claim_step(reaper);
+		if (wait_for_answers(reaper, &err) < 0)
+			finish_all(reaper, &err);
+		/* The waiting itself is cut short by what told us. */
+		if (reaper->unfinished)
+			clock_sleep_ms(RELEASE_STEP_MS);
+	}
+	reaper->ending = true;
+}
+
 static void reaper_run(struct reaper *reaper)
 {
 	while (reaper->unfinished) {
 		struct error err = { .kind = ERROR_NONE };
 
 		if (sweep_is_told(reaper)) {
-			reaper->result->interrupted = reaper->ending = true;
-			(void)error_set(&err, ERROR_TIMEOUT, "told to stop");
-			finish_all(reaper, &err);
+			wind_up(reaper);
 			break;
 		}
 		finish_late(reaper);
@@ -276,23 +292,6 @@ static int collect(const struct app_hash *hash, void *data)
 	return 0;
 }
 
-static size_t batch_size(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return RESERVED_DESCRIPTORS;
-	if (limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-		(void)getrlimit(RLIMIT_NOFILE, &limit);
-	}
-	if (limit.rlim_cur >= BATCH_MAX + RESERVED_DESCRIPTORS)
-		return BATCH_MAX;
-	return limit.rlim_cur > 2 * RESERVED_DESCRIPTORS ? limit.rlim_cur - RESERVED_DESCRIPTORS
-							 : 1;
-}
-
 /* A lockfile of which nobody has the lock is no proof when an older one was deleted under a holder
  * that still lives. */
 void sweep_reap_dead(struct reaper *reaper, struct reap_target *targets, size_t count)
@@ -357,7 +356,7 @@ int reap_sweep(const struct lock_dir *dir, const struct sweep_options *options,
 	struct lease_search search = { 0 };
 	struct hashes hashes = { 0 };
 	int64_t began = clock_now_ms();
-	size_t size = batch_size();
+	size_t size = probe_batch_size();
 	struct reaper reaper;
 
 	*ret = (struct sweep_result){ 0 };

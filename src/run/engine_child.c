@@ -7,6 +7,8 @@
 #include "model/event.h"
 #include "run_internal.h"
 
+#define RELEASE_MS 5000
+
 int engine_child_start(struct run *run, const char *mode, struct error *err)
 {
 	const struct run_options *options = run->options;
@@ -78,6 +80,22 @@ static void leave_busy(struct run *run)
 	run_leave(run, skip ? 0 : run->options->conflict_status, true);
 }
 
+/* Other hosts would wait for a lease that nobody renews until its term is over. What --no-fresh has
+ * left of a dead run stays leased: it is to be reaped. */
+static bool gives_up_lease(struct run *run)
+{
+	struct error err = { .kind = ERROR_NONE };
+
+	if (run->clean || !run->options->lease_term_ms || !run->options->fresh)
+		return false;
+	run->clean = true;
+	run->limit = clock_deadline(RELEASE_MS);
+	if (engine_child_start(run, "release", &err) == 0)
+		return true;
+	log_warning("%s", err.message);
+	return false;
+}
+
 void fresh_judge(struct run *run)
 {
 	int status = WIFEXITED(run->child_status) ? WEXITSTATUS(run->child_status)
@@ -85,7 +103,9 @@ void fresh_judge(struct run *run)
 	const char *consequence =
 		run->options->hold ? "it is not held" : "the command was not started";
 
-	if (run->told) {
+	if (run->told && run->child_status == 0 && gives_up_lease(run)) {
+		return;
+	} else if (run->told) {
 		run_leave(run, run->told,
 			  run->child_status == 0 || status == error_exit_status(ERROR_HELD));
 	} else if (run->child_status == 0) {

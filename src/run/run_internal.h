@@ -86,6 +86,7 @@ struct run {
 
 	struct run_lease lease;
 	bool keeping; /* for --keep-on-failure the lease is given up, no more */
+	bool clean;   /* told to stop after its fresh start: the same */
 
 	int told;	      /* 128+N or 142 once the run was told to stop, else 0 */
 	int64_t kill_limit;   /* when killing gives up; 0: not begun */

@@ -102,6 +102,12 @@ static int refresh_role(void *data, uint64_t cookie, struct error *err)
 	return 0;
 }
 
+static const char *host_node(void *data)
+{
+	(void)data;
+	return "node";
+}
+
 static int take_answer(void *data, int timeout_ms, struct engine_answer *ret, struct error *err)
 {
 	struct small_engine *engine = data;
@@ -138,6 +144,7 @@ static int connect_small(void *data, int64_t timeout_ms, struct engine_port *ret
 		.engine = data,
 		.list = list,
 		.remove = remove_one,
+		.host_node = host_node,
 		.refresh_role = refresh_role,
 		.wait = take_answer,
 		.role = role,

@@ -1,8 +1,11 @@
 /* A dead host's lease may be all that tells of its app: it stays until the app is gone. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "harness/harness.h"
 #include "kernel/small_engine.h"
 
@@ -49,6 +52,8 @@ static int list(void *data, enum resource_kind kind, const struct list_filter *f
 					  : !strcmp(filter->key, LEASE_LABEL));
 
 	if (kind == RESOURCE_VOLUME && swarm->hides_volumes) {
+		if (swarm->engine.before_volumes)
+			swarm->engine.before_volumes(0);
 		(void)answer(swarm, cookie, ENGINE_NOT_NOW);
 		return 0;
 	}
@@ -85,6 +90,21 @@ static int update_config(void *data, const struct resource *config, uint64_t coo
 	return 0;
 }
 
+static int create_config(void *data, const struct resource *config, uint64_t cookie,
+			 struct error *err)
+{
+	struct swarm *swarm = data;
+
+	(void)err;
+	if (!swarm->lease.id) {
+		put(swarm, config);
+		free(swarm->lease.id);
+		swarm->lease.id = xstrdup("made");
+	}
+	(void)answer(swarm, cookie, ENGINE_DONE);
+	return 0;
+}
+
 static int remove_one(void *data, const struct resource *resource, uint64_t cookie,
 		      struct error *err)
 {
@@ -102,6 +122,7 @@ static int connect_swarm(void *data, int64_t timeout_ms, struct engine_port *ret
 		return -1;
 	*ret = engine_port;
 	ret->list = list;
+	ret->create_config = create_config;
 	ret->update_config = update_config;
 	ret->remove = remove_one;
 	return 0;
@@ -113,6 +134,7 @@ static struct lease_holder host(const char *name, const char *boot, const char *
 
 	(void)snprintf(by.host, sizeof(by.host), "%s", name);
 	(void)snprintf(by.machine, sizeof(by.machine), "%s", name);
+	(void)snprintf(by.node, sizeof(by.node), "node");
 	(void)snprintf(by.boot, sizeof(by.boot), "%s", boot);
 	(void)snprintf(by.run_id, sizeof(by.run_id), "%s", run_id);
 	return by;
@@ -196,9 +218,75 @@ static void test_lockfile_and_lease(void)
 	CHECK_NUMBER(swarm.lease_listings, 2);
 }
 
+static int told[2];
+
+static void tell(int nth)
+{
+	(void)nth;
+	CHECK_NUMBER(write(told[1], "", 1), 1);
+}
+
+/* The fresh start of a run that is told to stop while the engine lists. */
+static void start_fresh(struct swarm *swarm, struct sweep_result *ret)
+{
+	struct lease_holder self = host("a", "now", "fresh");
+	struct reap_target target = { .app = "shop", .for_run = true };
+	struct app_hash hash = app_hash_of("shop");
+	struct record record = { .known = true };
+	struct settings settings;
+	struct sweep_options options = small_engine_options(&swarm->engine, &settings);
+
+	CU_ASSERT_EQUAL_FATAL(pipe(told), 0);
+	swarm->engine.before_volumes = tell;
+	connect_engine = options.connect;
+	options.connect = connect_swarm;
+	options.lease = &self;
+	options.lease_state = LEASE_HELD;
+	options.wake_fd = told[0];
+	CHECK_NUMBER(app_lock_try(&dir, &hash, LOCK_ROLE_RUN, &record, &target.lock,
+				  &target.created, NULL),
+		     LOCK_FREE);
+	CU_ASSERT_TRUE(target.created);
+	target.lock.hash = hash;
+	reap_targets(&dir, &target, 1, &options, ret);
+	CHECK_NUMBER(app_lock_forget(&dir, &target.lock, NULL), 0);
+	settings_release(&settings);
+	(void)close(told[0]);
+	(void)close(told[1]);
+}
+
+/* Nobody has to wait for a lease that stands for nothing. */
+static void test_told_to_stop(void)
+{
+	struct swarm swarm = { .hides_volumes = true };
+	struct sweep_result result = { 0 };
+
+	start_fresh(&swarm, &result);
+	CU_ASSERT_TRUE(result.interrupted);
+	CU_ASSERT(swarm.lease.version > 0);
+	CU_ASSERT_PTR_NULL(swarm.lease.id);
+}
+
+/* ... but one that was a dead run's does: its app is still to be reaped. */
+static void test_told_after_takeover(void)
+{
+	struct swarm swarm = { .hides_volumes = true };
+	struct sweep_result result = { 0 };
+	struct lease lease = { .state = LEASE_RELEASED };
+
+	leave_lease(&swarm);
+	start_fresh(&swarm, &result);
+	CU_ASSERT_TRUE(result.interrupted);
+	CU_ASSERT_TRUE(swarm.lease.id && lease_read(&swarm.lease, &lease));
+	CHECK_NUMBER(lease.state, LEASE_HELD);
+	resource_release(&swarm.lease);
+}
+
 static const struct test tests[] = {
 	{ "nothing could be listed", test_nothing_listed },
 	{ "a lockfile, and a lease", test_lockfile_and_lease },
+	{ "told to stop", test_told_to_stop },
+	{ "told to stop, after another's death", test_told_after_takeover },
 	{ NULL, NULL },
 };
 TEST_SUITE_WITH(lease_reap, tests, set_up, tear_down)

@@ -118,6 +118,24 @@ static int remove_one(void *data, const struct resource *config, uint64_t cookie
 	return 0;
 }
 
+static const char *host_node(void *data)
+{
+	const struct store *store = data;
+
+	return store->node_is_known ? "node" : "";
+}
+
+static int ask_node(void *data, uint64_t cookie, struct error *err)
+{
+	struct store *store = data;
+
+	(void)cookie, (void)err;
+	store->asked_for_node++;
+	store->node_is_known |= !store->is_remote;
+	(void)answer(store, store->refuses_node ? ENGINE_REFUSED : ENGINE_DONE);
+	return 0;
+}
+
 struct engine_port lease_store_port(struct store *store)
 {
 	return (struct engine_port){
@@ -126,6 +144,8 @@ struct engine_port lease_store_port(struct store *store)
 		.remove = remove_one,
 		.create_config = create_config,
 		.update_config = update_config,
+		.host_node = host_node,
+		.ask_node = ask_node,
 	};
 }
 

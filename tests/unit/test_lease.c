@@ -15,6 +15,7 @@ static struct lease_holder holder(const char *host, const char *boot, const char
 
 	strcpy(by.host, host);
 	strcpy(by.machine, host);
+	strcpy(by.node, "node");
 	strcpy(by.boot, boot);
 	strcpy(by.directory, "1:2");
 	strcpy(by.run_id, run);
@@ -212,6 +213,45 @@ static void test_judge(void)
 	}
 }
 
+/* Its id and its name are ours, and it may live beside us: by its node, it is another's. */
+static void test_clones(void)
+{
+	enum { SEEN = 7 };
+	static const struct {
+		const char *what, *node, *our_node, *boot, *run;
+		int64_t watched;
+		enum lease_verdict verdict;
+	} rows[] = {
+		{ "another node's", "you", "me", "b0", "r", 4999, LEASE_ALIVE },
+		{ "the same, watched", "you", "me", "b0", "r", 5000, LEASE_DEAD },
+		{ "a running machine, cloned", "you", "me", "b1", "r", 4999, LEASE_ALIVE },
+		{ "with a run that is cloned", "you", "me", "b1", "mine", 4999, LEASE_ALIVE },
+		{ "its node is not stated", "", "me", "b0", "r", 4999, LEASE_ALIVE },
+		{ "ours is not known", "you", "", "b0", "r", 4999, LEASE_ALIVE },
+		{ "neither is", "", "", "b0", "r", 4999, LEASE_ALIVE },
+		{ "ours before the boot", "me", "me", "b0", "r", 0, LEASE_DEAD },
+		{ "ours, before its node was stated", "", "me", "b1", "mine", 0, LEASE_OURS },
+		{ "here, before that", "", "me", "b1", "r", 0, LEASE_DEAD },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct lease_sighting seen = { .version = SEEN, .since = 1000 };
+		struct lease lease = { .version = SEEN,
+				       .state = LEASE_HELD,
+				       .by = holder("me", rows[i].boot, rows[i].run) };
+		struct lease_holder self = holder("me", "b1", "mine");
+		char reason[128];
+
+		strcpy(lease.by.node, rows[i].node);
+		strcpy(self.node, rows[i].our_node);
+		if (lease_judge(&lease, &self, &seen, 1000 + rows[i].watched, true, reason,
+				sizeof(reason)) != rows[i].verdict)
+			CU_FAIL(rows[i].what);
+		CU_ASSERT_EQUAL(lease_is_of_a_clone(&lease.by, &self),
+				!strcmp(rows[i].node, "you") && rows[i].our_node[0]);
+	}
+}
+
 /* A machine without an id, or without a name, is nobody's other half. */
 static void test_nameless(void)
 {
@@ -277,6 +317,7 @@ static const struct test tests[] = {
 	{ "ids that no engine makes", test_ids },
 	{ "hostile holders", test_plain },
 	{ "who may take it: a table", test_judge },
+	{ "clones", test_clones },
 	{ "machines without an id", test_nameless },
 	{ "another swarm's version", test_another_swarm },
 	{ "a sighting lasts as long as the version", test_sighting },

@@ -253,6 +253,30 @@ static void test_force(void)
 	resource_release(&store.config);
 }
 
+/* What this machine has left before it was booted is taken at once, as soon as its node is known;
+ * where it can't be, it is waited for. */
+static void test_node(void)
+{
+	for (int which = 0; which < 3; which++) {
+		struct store store = { .node_is_known = true };
+		struct lease_client dead, next;
+
+		lease_store_client(&dead, "a", "dead");
+		strcpy(dead.wanted.by.boot, "before");
+		lease_store_steps(&dead, &store, LEASE_STATUS_HELD);
+		store.node_is_known = false;
+		store.is_remote = which == 1;
+		store.refuses_node = which == 2;
+		store.is_remote |= store.refuses_node;
+		lease_store_client(&next, "a", "next");
+		lease_store_steps(&next, &store, which ? LEASE_STATUS_BUSY : LEASE_STATUS_HELD);
+		lease_store_step(&next, &store);
+		CHECK_NUMBER(store.asked_for_node, 1);
+		CHECK_TEXT(lease_store_owner(&store), which ? "dead" : "next");
+		resource_release(&store.config);
+	}
+}
+
 static const struct test tests[] = {
 	{ "taken, held, released", test_life },
 	{ "answers that get lost", test_lost_answers },
@@ -265,6 +289,7 @@ static const struct test tests[] = {
 	{ "what it says is inherited", test_inherited },
 	{ "a look", test_look_only },
 	{ "force", test_force },
+	{ "which node it is", test_node },
 	{ NULL, NULL },
 };
 TEST_SUITE(lease_client, tests)
