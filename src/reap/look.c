@@ -168,7 +168,7 @@ static void ask_step(struct reaper *reaper)
 			break;
 		ask(reaper, RESOURCE_TASK, NULL);
 		/* As with lockfiles: whoever has made a listed object has a lease by now. */
-		if (world && reaper->options->lease)
+		if (world && (reaper->options->lease || orphan_leases_matter(reaper)))
 			ask(reaper, RESOURCE_CONFIG, &(struct list_filter){ .key = LEASE_LABEL });
 		break;
 	case STEP_END:

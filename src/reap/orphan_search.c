@@ -15,12 +15,78 @@
 #include "reap/orphans.h"
 #include "reap_internal.h"
 
-void orphan_search_take(struct orphan_search *search, const struct settings *settings,
+bool orphan_leases_matter(const struct reaper *reaper)
+{
+	for (size_t i = 0; i < reaper->job_count; i++)
+		if (reaper->jobs[i].target->search || reaper->jobs[i].target->orphan)
+			return true;
+	return false;
+}
+
+static void describe_lease(const struct lease *lease, struct error *ret)
+{
+	const struct lease_holder *by = &lease->by;
+
+	(void)error_set(ret, ERROR_HELD, "leased by %s on host %s",
+			by->holder[0] ? by->holder : "an unnamed holder", by->host);
+}
+
+static bool would_be_candidate(const struct settings *settings, const struct owner_list *owners,
+			       const char *app)
+{
+	if (!app[0] || !word_list_matches(&settings->orphan_pattern, app) ||
+	    settings_protect_name(settings, app))
+		return false;
+	for (size_t i = 0; i < owners->stated_count; i++)
+		if (!strcmp(owners->stated[i], app))
+			return true;
+	return false;
+}
+
+/* With [lock] cluster, who looks takes their leases; a host without at least says why it doesn't.
+ */
+static void tell_leased(const struct reaper *reaper, const struct resource_list *found,
+			const struct owner_list *owners)
+{
+	const struct sweep_options *options = reaper->options;
+	struct lease lease;
+
+	for (size_t i = 0; !options->lease && i < found->count; i++) {
+		struct error err = { .kind = ERROR_NONE };
+
+		if (!lease_read(&found->items[i], &lease) || lease.state == LEASE_RELEASED ||
+		    !would_be_candidate(options->settings, owners, lease.by.app))
+			continue;
+		describe_lease(&lease, &err);
+		sweep_say(options, &lease.hash, APP_LIVE, lease.by.app, &err);
+	}
+}
+
+void orphan_search_take(struct reaper *reaper, struct orphan_search *search,
 			const struct resource_list *found, const struct owner_list *owners)
 {
-	if (orphans_select(found, owners, settings, clock_wall_seconds(), &search->names,
-			   &search->error) == 0)
-		search->done = true;
+	if (orphans_select(found, owners, reaper->options->settings, clock_wall_seconds(),
+			   &search->names, &search->error) < 0)
+		return;
+	search->done = true;
+	tell_leased(reaper, found, owners);
+}
+
+/* Its own lease, where we have none to take: the host that has it reaps it, if anybody. */
+static bool is_leased(const struct reaper *reaper, const char *app,
+		      const struct resource_list *found, struct error *err)
+{
+	struct app_hash hash = app_hash_of(app);
+	struct lease lease;
+
+	for (size_t i = 0; !reaper->options->lease && i < found->count; i++) {
+		if (!lease_read(&found->items[i], &lease) || lease.state == LEASE_RELEASED ||
+		    (!app_hash_equal(&lease.hash, &hash) && strcmp(lease.by.stack, app) != 0))
+			continue;
+		describe_lease(&lease, err);
+		return true;
+	}
+	return false;
 }
 
 int orphan_search_run(struct reaper *reaper, struct orphan_search *search)
@@ -67,6 +133,8 @@ bool orphan_is_one(struct reaper *reaper, struct job *job, const struct resource
 	char reason[160];
 	int deleted;
 
+	if (is_leased(reaper, app, found, err))
+		return false;
 	if (!orphans_are_old(found, app, settings, clock_wall_seconds(), job->slot_since != 0,
 			     reason, sizeof(reason))) {
 		(void)error_set(err, ERROR_HELD, "%s", reason);

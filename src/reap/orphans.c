@@ -98,11 +98,11 @@ static int check_owners(const struct owner_list *owners, struct error *err)
 
 	for (size_t i = 0; i < owners->count; i++)
 		if (!owners->items[i].app[0] && owners->items[i].hash.hex[0])
-			return error_set(
-				err, ERROR_LOCK,
-				"unable to tell orphans: the lockfile %s does not say whose "
-				"it is, and its app may have any stack",
-				app_lockfile_name(&owners->items[i].hash, name));
+			return error_set(err, ERROR_LOCK,
+					 "unable to tell orphans: the lockfile %s, or the lease of "
+					 "that hash, does not say whose it is, and its app may "
+					 "have any stack",
+					 app_lockfile_name(&owners->items[i].hash, name));
 	return 0;
 }
 

@@ -328,8 +328,7 @@ void plan_apply(struct reaper *reaper, const struct look *look)
 		if (!waits_for(job, look))
 			continue;
 		if (job->target->search) {
-			orphan_search_take(job->target->search, reaper->options->settings,
-					   &look->found, &owners);
+			orphan_search_take(reaper, job->target->search, &look->found, &owners);
 			job_finish(reaper, job, NULL);
 		} else if (job->state == JOB_BARRIER) {
 			after_barrier(reaper, job, look);

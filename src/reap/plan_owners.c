@@ -143,6 +143,7 @@ static int find_deleted(struct other_locks *others, const struct look *look, str
 int plan_owners(struct reaper *reaper, const struct look *look, struct owner_list *ret,
 		struct error *err)
 {
+	bool with_leases = reaper->options->lease || orphan_leases_matter(reaper);
 	struct other_locks others = { .reaper = reaper, .owners = ret };
 
 	add_jobs(reaper, ret);
@@ -152,7 +153,7 @@ int plan_owners(struct reaper *reaper, const struct look *look, struct owner_lis
 	    lock_dir_each(reaper->dir, add_other, &others, err) < 0 ||
 	    find_deleted(&others, look, err) < 0)
 		return -1;
-	for (size_t i = 0; reaper->options->lease && i < look->found.count; i++)
+	for (size_t i = 0; with_leases && i < look->found.count; i++)
 		add_leased(&others, &look->found.items[i]);
 	for (size_t i = 0; i < look->found.count; i++)
 		owner_list_add_stated(ret, &look->found.items[i], reaper->options->settings);

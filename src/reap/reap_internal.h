@@ -222,8 +222,10 @@ int orphan_search_run(struct reaper *reaper, struct orphan_search *search);
 /* Takes the candidates' locks and reaps them, `size` at a time. */
 void orphan_search_reap(struct reaper *reaper, const struct orphan_search *search, size_t size);
 /* From plan.c: the listing, and who has a lockfile. */
-void orphan_search_take(struct orphan_search *search, const struct settings *settings,
+void orphan_search_take(struct reaper *reaper, struct orphan_search *search,
 			const struct resource_list *found, const struct owner_list *owners);
+/* On a host that has none itself, too: whose an orphan seems to be may have a lease. */
+bool orphan_leases_matter(const struct reaper *reaper);
 /* Under its lock, by a listing made since: is it still one? ERROR_HELD: no; else: not to be known.
  */
 bool orphan_is_one(struct reaper *reaper, struct job *job, const struct resource_list *found,

@@ -220,6 +220,65 @@ static void test_lockfile_and_lease(void)
 	CHECK_NUMBER(swarm.lease_listings, 2);
 }
 
+static struct swarm *lease_comes_to;
+static char said[700];
+
+static void lease_comes(int nth)
+{
+	if (nth == 1)
+		leave_lease(lease_comes_to);
+}
+
+static void note(void *data, const struct app_result *result)
+{
+	(void)data;
+	(void)snprintf(said, sizeof(said), "%d %s: %s", result->outcome == APP_LIVE, result->app,
+		       result->error.message);
+}
+
+/* A host without leases looks for orphans; returns how many it has reaped. */
+static size_t sweep_orphans(struct swarm *swarm)
+{
+	struct record record = { .known = true };
+	struct sweep_result result = { 0 };
+	struct settings settings;
+	struct sweep_options options = small_engine_options(&swarm->engine, &settings);
+
+	said[0] = '\0';
+	connect_engine = options.connect;
+	options.connect = connect_swarm;
+	options.orphans = true;
+	options.orphan_record = &record;
+	options.on_result = note;
+	word_list_append(&settings.orphan_pattern, "shop", 4);
+	CHECK_NUMBER(reap_sweep(&dir, &options, &result, NULL), 0);
+	CHECK_TEXT(result.orphan_error.message, "");
+	settings_release(&settings);
+	return result.reaped;
+}
+
+/* What has a lease is no orphan, also where leases are not in use; nor is it when the lease comes
+ * after the search. */
+static void test_leased_orphan(void)
+{
+	for (int late = 0; late < 2; late++) {
+		struct swarm swarm = {
+			.engine = { .objects = { { RESOURCE_VOLUME, "shop_data", "shop" } },
+				    .before_volumes = late ? lease_comes : NULL },
+		};
+
+		lease_comes_to = &swarm;
+		if (!late)
+			leave_lease(&swarm);
+		CHECK_NUMBER(sweep_orphans(&swarm), 0);
+		CU_ASSERT_PTR_NOT_NULL(swarm.engine.objects[0].name);
+		CHECK_TEXT(said, "1 shop: leased by an unnamed holder on host a");
+		resource_release(&swarm.lease);
+		CHECK_NUMBER(sweep_orphans(&swarm), 1);
+		CU_ASSERT_PTR_NULL(swarm.engine.objects[0].name);
+	}
+}
+
 static int told[2];
 
 static void tell(int nth)
@@ -287,6 +346,7 @@ static void test_told_after_takeover(void)
 static const struct test tests[] = {
 	{ "nothing could be listed", test_nothing_listed },
 	{ "a lockfile, and a lease", test_lockfile_and_lease },
+	{ "an orphan has a lease", test_leased_orphan },
 	{ "told to stop", test_told_to_stop },
 	{ "told to stop, after another's death", test_told_after_takeover },
 	{ NULL, NULL },
