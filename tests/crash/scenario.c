@@ -29,6 +29,8 @@ const struct scenario_traits scenarios[SCENARIO_COUNT] = {
 	[SCENARIO_NAMESPACE] = { "run, PID namespace", false, true, false, "group marked", true },
 	[SCENARIO_HOOKS] = { "sweep with hooks", true, false, false, "group", true },
 	[SCENARIO_ORPHANS] = { "sweep of orphans", true, false, false, "group", true },
+	[SCENARIO_LEASE] = { "sweep, a lease", true, false, false, "", true, true },
+	[SCENARIO_LEASE_RUN] = { "run, a lease", true, true, false, "group", true, true },
 };
 
 static const struct trace_fault no_fault = { .what = TRACE_NOTHING };
@@ -279,9 +281,11 @@ bool scenario_play(struct world *world, enum scenario scenario, const char *prog
 		world_configure(world, "before = /bin/true\nafter = /bin/true\n");
 	if (scenario == SCENARIO_ORPHANS)
 		world_configure(world, "[orphans]\napp_pattern = shop\n");
+	if (scenarios[scenario].leases)
+		world_configure(world, "[lock]\ncluster = yes\n");
 	if (scenarios[scenario].dead)
 		leave_a_dead_one(world);
-	if (scenario == SCENARIO_ORPHANS)
+	if (scenario == SCENARIO_ORPHANS || scenarios[scenario].leases)
 		world_reboot(world);
 	world->denied = fault->what == TRACE_FAIL && fault->errnum == EACCES;
 	stand_in_set_late(world->engine, scenarios[scenario].late ? LATE_MS : 0, 0);

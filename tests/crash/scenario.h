@@ -15,6 +15,8 @@ enum scenario {
 	SCENARIO_NAMESPACE, /* a run with --pid-namespace */
 	SCENARIO_HOOKS,	    /* sweep, with a hook before and one after it */
 	SCENARIO_ORPHANS,   /* sweep --orphans, after a reboot */
+	SCENARIO_LEASE,	    /* sweep that takes a lease over of which no lockfile tells */
+	SCENARIO_LEASE_RUN, /* run over such a lease */
 	SCENARIO_COUNT,
 };
 
@@ -27,6 +29,7 @@ struct scenario_traits {
 	 * lack of that evidence is taken for the lack of processes. */
 	const char *stragglers;
 	bool brief; /* in the sample only the kills, and no middle places */
+	bool leases;
 };
 extern const struct scenario_traits scenarios[SCENARIO_COUNT];
 

@@ -95,6 +95,8 @@ static const char *reason_of(int status)
 		return "error while removing network: it has active endpoints";
 	case 404:
 		return "not found";
+	case 500:
+		return "rpc error: code = Unknown desc = update out of sequence";
 	default:
 		return "in use";
 	}
@@ -116,8 +118,15 @@ static int create(struct stand_in *engine, const char *kind, const char *body, c
 	const char *owner = json_string_value(json_object_get(order, "Owner"));
 	const char *id = NULL;
 
-	if (name && owner)
-		id = objects_create(&engine->objects, kind, name, owner, labels);
+	/* A lease; all that the worlds' jobs make says whose it is. */
+	if (name && !owner && objects_has_config(&engine->objects, name)) {
+		json_decref(order);
+		*ret = error_body(409);
+		return 409;
+	}
+	if (name)
+		id = objects_create(&engine->objects, kind, name, owner ? owner : STAND_IN_LEASES,
+				    labels);
 	if (id && asprintf(ret, "{\"Id\":\"%s\"}", id) < 0)
 		abort();
 	json_decref(order);
@@ -125,6 +134,22 @@ static int create(struct stand_in *engine, const char *kind, const char *body, c
 		return 201;
 	*ret = error_body(500);
 	return 500;
+}
+
+static int change(struct stand_in *engine, const struct request *request, char *id, char **ret)
+{
+	const char *version = strstr(request->path, "/update?version=");
+	json_t *order = version ? json_loads(request->body, 0, NULL) : NULL;
+	int status = 404;
+
+	id[strcspn(id, "/")] = '\0';
+	if (order)
+		status = objects_update(&engine->objects, id,
+					(unsigned)strtoul(version + 16, NULL, 10),
+					json_object_get(order, "Labels"));
+	json_decref(order);
+	*ret = status == 200 ? strdup("") : error_body(status);
+	return status;
 }
 
 /* Carries the request out and returns the status and the body, which the caller frees. */
@@ -138,6 +163,8 @@ static int execute(struct stand_in *engine, const struct request *request, char 
 			*ret = objects_one_json(&engine->objects, kind, id);
 			return *ret ? 200 : (*ret = error_body(404), 404);
 		}
+		if (!strcmp(kind, "configs") && strchr(id, '/'))
+			return change(engine, request, id, ret);
 		if (!strcmp(request->method, "GET")) {
 			*ret = objects_json(&engine->objects, kind);
 			return 200;
@@ -234,6 +261,10 @@ static int serve_one(struct stand_in *engine, int fd, const struct request *requ
 			      "Api-Version: 1.41\r\nSwarm: active/manager\r\n"
 			      "Server: Docker/28.5.2 (linux)\r\n",
 			      "OK");
+	if (!strcmp(request->path, "/v1.41/info"))
+		return answer(fd, 200, "",
+			      "{\"Swarm\":{\"LocalNodeState\":\"active\","
+			      "\"ControlAvailable\":true,\"NodeID\":\"one\",\"Nodes\":1}}");
 	pthread_mutex_lock(&engine->mutex);
 	carry_out_due(engine);
 	if (!strcmp(request->method, "DELETE"))

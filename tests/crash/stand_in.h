@@ -14,6 +14,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Whose the leases are, as stand_in_list has it. */
+#define STAND_IN_LEASES "leases"
+
 struct stand_in;
 
 /* Listens at FOLDER/docker.sock. What goes wrong ends the program. */

@@ -15,6 +15,7 @@ struct object {
 	char service_id[64]; /* of a task or container */
 	json_t *labels;
 	unsigned order;
+	unsigned version; /* of a config */
 };
 
 struct objects {
@@ -28,6 +29,10 @@ const char *objects_create(struct objects *objects, const char *kind, const char
 			   const char *owner, json_t *labels);
 /* The HTTP status of the removal: 204, 404, or what the engine says when it is in use. */
 int objects_remove(struct objects *objects, const char *kind, const char *id);
+/* The HTTP status of the change of a config's labels: 200, 404, or 500, it has another version. */
+int objects_update(struct objects *objects, const char *id, unsigned version, json_t *labels);
+/* Is there a config of that name? */
+int objects_has_config(const struct objects *objects, const char *name);
 /* The body of the engine's listing; the caller frees it. */
 char *objects_json(const struct objects *objects, const char *kind);
 /* Of one object; NULL: there is none. */

@@ -37,7 +37,7 @@ static struct object *add(struct objects *objects, const char *kind, const char 
 		if (object->kind)
 			continue;
 		object->kind = kind;
-		object->order = ++objects->created;
+		object->order = object->version = ++objects->created;
 		snprintf(object->name, sizeof(object->name), "%s", name);
 		snprintf(object->owner, sizeof(object->owner), "%s", owner);
 		/* Volumes have no ids: whoever comes later by the same name is hit as well. */
@@ -136,6 +136,29 @@ int objects_remove(struct objects *objects, const char *kind, const char *id)
 	return 204;
 }
 
+int objects_update(struct objects *objects, const char *id, unsigned version, json_t *labels)
+{
+	struct object *object = find(objects, "configs", id);
+
+	if (!object)
+		return 404;
+	if (object->version != version)
+		return 500;
+	json_decref(object->labels);
+	object->labels = json_deep_copy(labels);
+	object->version = ++objects->created;
+	return 200;
+}
+
+int objects_has_config(const struct objects *objects, const char *name)
+{
+	for (int i = 0; i < OBJECTS_MAX; i++)
+		if (objects->items[i].kind && !strcmp(objects->items[i].kind, "configs") &&
+		    !strcmp(objects->items[i].name, name))
+			return 1;
+	return 0;
+}
+
 static json_t *describe(const struct object *object)
 {
 	static const char created[] = "2026-01-02T03:04:05Z";
@@ -156,8 +179,9 @@ static json_t *describe(const struct object *object)
 		return json_pack("{s:s, s:s, s:s, s:s, s:O}", "Id", object->id, "Name",
 				 object->name, "Created", created, "Driver", "overlay", "Labels",
 				 object->labels);
-	return json_pack("{s:s, s:s, s:{s:s, s:O}}", "ID", object->id, "CreatedAt", created, "Spec",
-			 "Name", object->name, "Labels", object->labels);
+	return json_pack("{s:s, s:s, s:{s:i}, s:{s:s, s:O}}", "ID", object->id, "CreatedAt",
+			 created, "Version", "Index", (int)object->version, "Spec", "Name",
+			 object->name, "Labels", object->labels);
 }
 
 char *objects_one_json(struct objects *objects, const char *kind, const char *id)

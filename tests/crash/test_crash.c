@@ -214,6 +214,16 @@ static void test_orphans(void)
 	all_holds(SCENARIO_ORPHANS);
 }
 
+static void test_lease(void)
+{
+	all_holds(SCENARIO_LEASE);
+}
+
+static void test_lease_run(void)
+{
+	all_holds(SCENARIO_LEASE_RUN);
+}
+
 static void test_late_sweep(void)
 {
 	all_holds(SCENARIO_LATE_SWEEP);
@@ -239,6 +249,12 @@ static struct test more_tests[] = {
 	{ NULL, NULL },
 };
 TEST_SUITE(crash_more, more_tests);
+static struct test lease_tests[] = {
+	{ "sweep that takes a lease over", test_lease },
+	{ "run over a dead one's lease", test_lease_run },
+	{ NULL, NULL },
+};
+TEST_SUITE(crash_leases, lease_tests);
 
 /* A bridge network appears 100 to 220 ms after whoever asked for it has died (Docker 20.10). */
 static void test_late_creations(void)

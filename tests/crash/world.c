@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -74,6 +75,8 @@ static int hold(const struct world *world, const char *app)
 
 void world_start(struct world *world, const char *folder, const char *group)
 {
+	char path[256];
+
 	memset(world, 0, sizeof(*world));
 	snprintf(world->folder, sizeof(world->folder), "%s", folder);
 	snprintf(world->group, sizeof(world->group), "%s", group);
@@ -87,6 +90,9 @@ void world_start(struct world *world, const char *folder, const char *group)
 	     folder);
 	lockfile_of(world, APP, world->lockfile, sizeof(world->lockfile));
 	must(setenv("CRASH_GROUP", group, 1) == 0, "setenv");
+	snprintf(path, sizeof(path), "%s/machine-id", folder);
+	write_file(path, "0123456789abcdef0123456789abcdef\n");
+	must(mount(path, "/etc/machine-id", NULL, MS_BIND, NULL) == 0, "/etc/machine-id");
 	world->engine = stand_in_start(folder);
 	for (size_t i = 0; i < 2; i++)
 		world->neighbours[i] = hold(world, neighbours[i]);
@@ -275,11 +281,19 @@ void world_check_alive(struct world *world)
 	}
 }
 
+static bool has_lease(const struct world *world)
+{
+	char leases[256];
+
+	stand_in_list(world->engine, STAND_IN_LEASES, leases, sizeof(leases));
+	return *leases;
+}
+
 void world_check_not_forgotten(struct world *world)
 {
 	char objects[1024];
 
-	if (world_has_lockfile(world))
+	if (world_has_lockfile(world) || has_lease(world))
 		return;
 	if (*world_objects(world, objects, sizeof(objects)))
 		world_problem(world, "forgotten: %s", objects);
@@ -312,6 +326,8 @@ void world_check_clean(struct world *world, const char *when)
 
 	if (*world_objects(world, objects, sizeof(objects)))
 		world_problem(world, "%s, left: %s", when, objects);
+	if (has_lease(world))
+		world_problem(world, "%s, left: a lease", when);
 	check_lock_dir(world, when);
 	if (!wait_for_children(world->denied ? 0 : GONE_MS) && !world->denied)
 		world_problem(world, "%s, left: processes", when);

@@ -56,7 +56,7 @@ const char *world_objects(const struct world *world, char *buffer, size_t size);
 
 /* Nothing alive was touched. */
 void world_check_alive(struct world *world);
-/* Whatever is left of shop on the engine, or runs of it, has its lockfile. */
+/* Whatever is left of shop on the engine, or runs of it, has its lockfile, or its lease. */
 void world_check_not_forgotten(struct world *world);
 /* Nothing at all is left of shop. */
 void world_check_clean(struct world *world, const char *when);

@@ -14,7 +14,6 @@
 #define END_MS 60000
 #define LONG_TERM "60s" /* where none runs out */
 #define RACES 12
-#define DEATHS 8
 
 static bool file_is_there(void *path)
 {
@@ -295,31 +294,6 @@ static void test_races(void)
 	CHECK_NUMBER(lease_count(), 0);
 }
 
-/* A sweep that takes a dead host's app over is killed at any moment: the next one finishes. */
-static void test_killed_takeover(void)
-{
-	CLEANUP_COMMAND struct command_result result = { 0 };
-
-	for (int i = 0; i < DEATHS; i++) {
-		struct process run, sweep;
-
-		lease_hosts_for(LONG_TERM);
-		start_run(&run, "$A", "");
-		CHECK_NUMBER(background_signal(&run, SIGKILL), 0);
-		(void)process_wait(&run, END_MS, NULL);
-		run_command(&result, "rm $A_LOCKS/*");
-		process_start(&sweep, "exec $A2 sweep");
-		usleep((useconds_t)(30000 + i * 12000));
-		(void)background_signal(&sweep, SIGKILL);
-		(void)process_wait(&sweep, END_MS, NULL);
-		run_command(&result, "$A2 sweep >&2; $A2 sweep >&2 && ls $A_LOCKS");
-		CHECK_STATUS(&result, 0);
-		CHECK_TEXT(result.output, "");
-		CHECK_NOTHING_LEFT("shop");
-		CHECK_NUMBER(lease_count(), 0);
-	}
-}
-
 static const struct test tests[] = {
 	{ "taken, renewed, released", test_life_of_a_lease },
 	{ "an app of another host is busy", test_busy },
@@ -332,7 +306,6 @@ static const struct test tests[] = {
 	{ "names of another host's app", test_neighbours },
 	{ "what is kept has none", test_kept },
 	{ "two hosts take turns", test_races },
-	{ "killed while it takes over", test_killed_takeover },
 	{ NULL, NULL },
 };
 TEST_SUITE_WITH(swarm_leases, tests, swarm_set_up, swarm_tear_down);
