@@ -1,4 +1,5 @@
-/* A dead host's lease may be all that tells of its app: it stays until the app is gone. */
+/* A dead host's lease may be all that tells of its app: it stays until the app is gone. The app's
+ * name is no other test's: a deleted lockfile of it, in whatever folder, would count. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,16 +143,16 @@ static struct lease_holder host(const char *name, const char *boot, const char *
 	return by;
 }
 
-/* shop's lease, which a run of this host had before it was booted anew. */
+/* lessee's lease, which a run of this host had before it was booted anew. */
 static void leave_lease(struct swarm *swarm)
 {
-	struct lease lease = { .hash = app_hash_of("shop"),
+	struct lease lease = { .hash = app_hash_of("lessee"),
 			       .id = "one",
 			       .version = 1,
 			       .state = LEASE_HELD,
 			       .by = host("a", "before", "dead") };
 
-	strcpy(lease.by.app, "shop");
+	strcpy(lease.by.app, "lessee");
 	lease_write(&lease, &swarm->lease);
 }
 
@@ -177,7 +178,7 @@ static struct sweep_result sweep(struct swarm *swarm, const char *run_id, int64_
 static void test_nothing_listed(void)
 {
 	struct swarm swarm = {
-		.engine = { .objects = { { RESOURCE_VOLUME, "shop_data", "shop" } } },
+		.engine = { .objects = { { RESOURCE_VOLUME, "lessee_data", "lessee" } } },
 		.hides_volumes = true,
 	};
 	struct lease lease = { .state = LEASE_RELEASED };
@@ -199,10 +200,11 @@ static void test_nothing_listed(void)
 /* What the lockfile has told needn't be told by the lease, as it was before, as well. */
 static void test_lockfile_and_lease(void)
 {
-	struct swarm swarm = { .engine = {
-				       .objects = { { RESOURCE_VOLUME, "shop_data", "shop" } } } };
-	struct record record = { .known = true, .app = "shop", .phase = RUN_PHASE_RUNNING };
-	struct app_hash hash = app_hash_of("shop");
+	struct swarm swarm = {
+		.engine = { .objects = { { RESOURCE_VOLUME, "lessee_data", "lessee" } } }
+	};
+	struct record record = { .known = true, .app = "lessee", .phase = RUN_PHASE_RUNNING };
+	struct app_hash hash = app_hash_of("lessee");
 	struct app_lock lock = APP_LOCK_NONE;
 	struct sweep_result result;
 	bool made;
@@ -250,7 +252,7 @@ static size_t sweep_orphans(struct swarm *swarm)
 	options.orphans = true;
 	options.orphan_record = &record;
 	options.on_result = note;
-	word_list_append(&settings.orphan_pattern, "shop", 4);
+	word_list_append(&settings.orphan_pattern, "lessee", 6);
 	CHECK_NUMBER(reap_sweep(&dir, &options, &result, NULL), 0);
 	CHECK_TEXT(result.orphan_error.message, "");
 	settings_release(&settings);
@@ -263,7 +265,7 @@ static void test_leased_orphan(void)
 {
 	for (int late = 0; late < 2; late++) {
 		struct swarm swarm = {
-			.engine = { .objects = { { RESOURCE_VOLUME, "shop_data", "shop" } },
+			.engine = { .objects = { { RESOURCE_VOLUME, "lessee_data", "lessee" } },
 				    .before_volumes = late ? lease_comes : NULL },
 		};
 
@@ -272,9 +274,10 @@ static void test_leased_orphan(void)
 			leave_lease(&swarm);
 		CHECK_NUMBER(sweep_orphans(&swarm), 0);
 		CU_ASSERT_PTR_NOT_NULL(swarm.engine.objects[0].name);
-		CHECK_TEXT(said, "1 shop: leased by an unnamed holder on host a");
+		CHECK_TEXT(said, "1 lessee: leased by an unnamed holder on host a");
 		resource_release(&swarm.lease);
 		CHECK_NUMBER(sweep_orphans(&swarm), 1);
+		CHECK_TEXT(said, "0 lessee: ");
 		CU_ASSERT_PTR_NULL(swarm.engine.objects[0].name);
 	}
 }
@@ -291,8 +294,8 @@ static void tell(int nth)
 static void start_fresh(struct swarm *swarm, struct sweep_result *ret)
 {
 	struct lease_holder self = host("a", "now", "fresh");
-	struct reap_target target = { .app = "shop", .for_run = true };
-	struct app_hash hash = app_hash_of("shop");
+	struct reap_target target = { .app = "lessee", .for_run = true };
+	struct app_hash hash = app_hash_of("lessee");
 	struct record record = { .known = true };
 	struct settings settings;
 	struct sweep_options options = small_engine_options(&swarm->engine, &settings);
