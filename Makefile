@@ -258,7 +258,9 @@ check-units: installed-units
 BENCHES	 := $(patsubst tests/bench/%.c,$(O)/bench-%,$(sort $(wildcard tests/bench/*.c)))
 $(BENCHES): $(O)/bench-%: $(O)/tests/bench/%.o
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $^
+	$(Q)$(CC) $(CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS)
+$(O)/bench-leases: $(LIBRARY)
+$(O)/bench-leases: BENCH_LIBS = $(PKG_LIBS)
 
 .PHONY: bench check-bench
 bench: $(PROGRAM) in-place $(BENCHES)
