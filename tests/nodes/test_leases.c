@@ -165,6 +165,40 @@ static void test_races(void)
 	CHECK_STATUS(&result, 2);
 }
 
+/* Node 2's machine was cloned from node 1's, which lives: what that one has leased isn't its own
+ * from before a boot. */
+static void test_clones(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+	struct process first;
+
+	hosts();
+	run_command(&result,
+		    "set -e; cp $BASE/2/machine-id $PLAY/machine-id\n"
+		    "cat $BASE/1/machine-id >$BASE/2/machine-id; %s hostname node1",
+		    node_inside(2));
+	CHECK_STATUS(&result, 0);
+	start_run(&first, 1);
+	run_command_with(&result, NULL, END_MS, "$ON2 sweep >&2; docker config ls -q | wc -l");
+	CHECK_TEXT(result.output, "1\n");
+	run_command(&result, "$ON2 doctor");
+	CU_ASSERT_PTR_NOT_NULL(strstr(result.output, "node1, has this machine's id"));
+	run_command(&result, "$ON2 run --if-held=fail shop -- true");
+	CHECK_STATUS(&result, 75);
+	run_command(&result, "$ON1 release --holder job shop");
+	CHECK_STATUS(&result, 0);
+	CHECK_NUMBER(process_wait(&first, END_MS, NULL), 143);
+	run_command(&result, "cat $PLAY/machine-id >$BASE/2/machine-id; %s hostname node2",
+		    node_inside(2));
+	CHECK_STATUS(&result, 0);
+}
+
+static const struct test clone_tests[] = {
+	{ "a cloned machine", test_clones },
+	{ NULL, NULL },
+};
+TEST_SUITE_WITH(nodes_clones, clone_tests, nodes_set_up_managers, nodes_tear_down);
+
 static const struct test tests[] = {
 	{ "two hosts take turns", test_races },
 	{ "the holder is cut off", test_partition },
