@@ -8,6 +8,11 @@
 # end, and fails the try. The systems are made by debootstrap, once, in $CI_JANITOR_SYSTEMS (by default below
 # ~/.cache), and only read; those of tests/packages beside them have no systemd. For what is to be
 # downloaded a machine boots in this one's network, then in a network of its own.
+#
+# Tried on 2026-11-21 beside much else, and so in parts: bookworm (12.15, Docker 20.10.24) with ONLY="unit
+# manual", all as the README says up to the last line of use.sh, which was mended since; trixie (13.7, gcc 14.2,
+# Docker 26.1.5) package.sh and source.sh, and `make check`, whose layers needed what is mended since in kernel,
+# engine, swarm and packages. There the unit story "after a power cut" still fails.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "$0")" && pwd)
