@@ -39,7 +39,7 @@ static bool has_status(const char *line, size_t length)
 	if (!code || end - code < 3 || !is_digit(code[0]) || !is_digit(code[1]) ||
 	    !is_digit(code[2]))
 		return false;
-	return end - code == 3 || memchr(" \r\n", code[3], 3);
+	return end - code == 3 || code[3] == ' ' || code[3] == '\r' || code[3] == '\n';
 }
 
 bool reply_headers_take(struct reply_headers *headers, const char *line, size_t length)
