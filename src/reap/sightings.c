@@ -16,7 +16,9 @@
 #include "base/text.h"
 #include "kernel/process.h"
 
-#define FILE_MAX (4 * 1024 * 1024)
+/* More than twice what is seen in the longest answer that is taken from an engine, at some 700
+ * bytes a lease there and 75 here. A file that is not read back lets no lease get old. */
+#define FILE_MAX (64 * 1024 * 1024)
 
 /* ".ci-janitor-leases.0"; no lockfile's name begins so. */
 static void file_name(char *ret, size_t size, const char *suffix)
