@@ -3,8 +3,11 @@
  * connections, on a real engine or a simulated one.
  *
  *	bench-leases renew ENGINE LEASES TERM-s SECONDS
- *		LEASES runs take a lease each and renew it for SECONDS, then give it up. Prints
- *		CREATES CREATE-s RENEWALS LATE LOST LOOK-ms WRITE-ms LIST-ms RELEASE-s
+ *		LEASES runs, 1,000 a host, take a lease each and renew it for SECONDS, then give it
+ *		up; 0: they take it and are killed. WORST: from the moment at which a renewal is due
+ *		until it is acknowledged. LIST: of all leases. Prints
+ *		CREATES CREATE-s RENEWALS LATE LOST LOOK-ms WRITE-ms WORST-ms PROCESSOR-us-a-renewal
+ *		LEASES:LIST-ms RELEASE-s
  *	bench-leases race ENGINE-A ENGINE-B RACES
  *		Two hosts ask for one app at the same moment, each by its engine; a third one looks
  *		whose it is. Prints RACES A-WON B-WON WRONG SECONDS
@@ -12,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -20,6 +24,7 @@
 
 #define LEASES_PER_HOST 1000
 #define SCAN_MS 20
+#define BATCH 1000 /* takes its leases before the next one begins */
 #define RACE_LIMIT_MS 20000
 
 struct link {
@@ -75,43 +80,96 @@ static bool take_answer(struct link *link, struct lease_client *clients, int tim
 	return true;
 }
 
+/* The clients of many hosts over the connections of one. */
+struct fleet {
+	struct link link;
+	struct lease_client *clients;
+	int64_t *due; /* of each: when it has something to do, CLOCK_BOOTTIME; NEVER: it waits */
+	size_t count, working; /* the latter: neither resting nor at their end */
+	bool *works;
+	int64_t *first_due; /* the spread's */
+};
+
+#define NEVER INT64_MAX
+
 struct times {
-	double look_ms, write_ms;
+	double look_ms, write_ms, worst_ms;
 	long looks, writes, late;
 };
 
-static void play(struct link *link, struct lease_client *clients, size_t count, bool until_idle,
-		 int64_t deadline, struct times *times)
+static void note(struct fleet *fleet, size_t i)
 {
-	enum lease_step step;
-	int64_t took;
+	struct lease_client *client = &fleet->clients[i];
+	int64_t due = lease_client_due(client);
+	bool works = due == 0 || client->asked ||
+		     (client->step != LEASE_STEP_REST && client->step != LEASE_STEP_END);
 
-	for (;;) {
-		size_t busy = 0;
+	fleet->due[i] = due < 0 ? NEVER : clock_boot_ms() + due;
+	fleet->working += (size_t)works - (size_t)fleet->works[i];
+	fleet->works[i] = works;
+}
 
-		for (size_t i = 0; i < count; i++) {
-			int64_t due = lease_client_due(&clients[i]);
+static void step(struct fleet *fleet, size_t i)
+{
+	(void)lease_client_step(&fleet->clients[i], &fleet->link.port, i, NULL);
+	note(fleet, i);
+}
 
-			busy += clients[i].asked || due == 0 ||
-				(clients[i].step != LEASE_STEP_REST &&
-				 clients[i].step != LEASE_STEP_END);
-			if (due == 0)
-				(void)lease_client_step(&clients[i], &link->port, i, NULL);
-		}
-		if (until_idle ? !busy : clock_now_ms() >= deadline)
-			return;
-		for (int64_t end = clock_now_ms() + SCAN_MS; clock_now_ms() < end;) {
-			if (!take_answer(link, clients, SCAN_MS, &step, &took))
-				break;
-			if (step == LEASE_STEP_LOOK) {
-				times->looks++;
-				times->look_ms += (double)took;
-			} else if (step == LEASE_STEP_WRITE) {
-				times->writes++;
-				times->write_ms += (double)took;
-			}
-		}
+/* Late: so long after it was due that a run would have been stopped. */
+static void count_answer(const struct lease_client *client, enum lease_step asked, int64_t was_due,
+			 int64_t took, struct times *times)
+{
+	int64_t term_ms = client->wanted.by.term_ms, waited = clock_boot_ms() - was_due;
+
+	if (asked == LEASE_STEP_LOOK) {
+		times->looks++;
+		times->look_ms += (double)took;
 	}
+	if (asked != LEASE_STEP_WRITE || client->status != LEASE_STATUS_HELD)
+		return;
+	times->writes++;
+	times->write_ms += (double)took;
+	times->late += waited > lease_stop_after(term_ms) - lease_renew_after(term_ms);
+	if ((double)waited > times->worst_ms)
+		times->worst_ms = (double)waited;
+}
+
+static bool hear(struct fleet *fleet, struct times *times)
+{
+	struct engine_answer answer;
+	struct lease_client *client;
+	enum lease_step asked;
+	int64_t was_due;
+
+	if (fleet->link.port.wait(fleet->link.port.engine, SCAN_MS, &answer, NULL) <= 0)
+		return false;
+	client = &fleet->clients[answer.cookie];
+	asked = client->step;
+	was_due = client->renewed_at + lease_renew_after(client->wanted.by.term_ms);
+	if (fleet->first_due[answer.cookie] > was_due)
+		was_due = fleet->first_due[answer.cookie];
+	lease_client_answer(client, &answer);
+	resource_list_release(&answer.list);
+	count_answer(client, asked, was_due, clock_boot_ms() - client->sent_at, times);
+	note(fleet, answer.cookie);
+	if (lease_client_due(client) == 0)
+		step(fleet, answer.cookie);
+	return true;
+}
+
+/* From, to: whose turn it is. Until they all rest, or the deadline. */
+static void play(struct fleet *fleet, size_t from, size_t to, int64_t deadline, struct times *times)
+{
+	do {
+		int64_t now = clock_boot_ms();
+
+		for (size_t i = from; i < to; i++)
+			if (fleet->due[i] <= now)
+				step(fleet, i);
+		for (int64_t end = now + SCAN_MS; clock_boot_ms() < end;)
+			if (!hear(fleet, times) || (!deadline && !fleet->working))
+				break;
+	} while (deadline ? clock_boot_ms() < deadline : fleet->working > 0);
 }
 
 static double list_all(struct link *link, size_t *ret_count)
@@ -130,49 +188,112 @@ static double list_all(struct link *link, size_t *ret_count)
 	return (double)(clock_now_ms() - began);
 }
 
-static int renew(const char *engine, size_t count, int64_t term_ms, int64_t seconds)
+static void open_fleet(struct fleet *fleet, const char *engine, size_t count, int64_t term_ms)
 {
-	struct lease_client *clients = xcalloc(count, sizeof(*clients));
-	struct times unused = { 0 }, times = { 0 };
-	int64_t began = clock_now_ms(), created, released;
-	long held = 0, lost = 0;
-	struct link link;
-	size_t listed;
-	double list_ms;
-
-	open_link(&link, engine);
+	*fleet = (struct fleet){ .clients = xcalloc(count, sizeof(*fleet->clients)),
+				 .due = xcalloc(count, sizeof(*fleet->due)),
+				 .first_due = xcalloc(count, sizeof(*fleet->first_due)),
+				 .works = xcalloc(count, sizeof(*fleet->works)),
+				 .count = count };
+	open_link(&fleet->link, engine);
 	for (size_t i = 0; i < count; i++) {
 		char app[32];
 
 		(void)snprintf(app, sizeof(app), "bench-%06zu", i);
-		init_client(&clients[i], app, (int)(i / LEASES_PER_HOST), (int)i, term_ms);
+		init_client(&fleet->clients[i], app, (int)(i / LEASES_PER_HOST), (int)i, term_ms);
+		fleet->due[i] = NEVER;
 	}
-	for (size_t i = 0; i < count; i += 64)
-		play(&link, clients + i, count - i < 64 ? count - i : 64, true, 0, &unused);
+}
+
+static void close_fleet(struct fleet *fleet)
+{
+	engine_disconnect(&fleet->link.connection);
+	free(fleet->clients);
+	free(fleet->due);
+	free(fleet->first_due);
+	free(fleet->works);
+}
+
+static long take_all(struct fleet *fleet)
+{
+	struct times unused = { 0 };
+	long held = 0;
+
+	for (size_t i = 0; i < fleet->count; i++) {
+		note(fleet, i);
+		/* What rests meanwhile is not renewed. */
+		if ((i + 1) % BATCH && i + 1 < fleet->count)
+			continue;
+		play(fleet, i / BATCH * BATCH, i + 1, 0, &unused);
+	}
+	for (size_t i = 0; i < fleet->count; i++)
+		held += fleet->clients[i].status == LEASE_STATUS_HELD;
+	return held;
+}
+
+static void release_all(struct fleet *fleet)
+{
+	struct times unused = { 0 };
+
+	for (size_t i = 0; i < fleet->count; i++) {
+		lease_client_release(&fleet->clients[i]);
+		note(fleet, i);
+	}
+	play(fleet, 0, fleet->count, 0, &unused);
+}
+
+/* They don't all begin at one moment, as a job's begin doesn't. */
+static void spread(struct fleet *fleet, int64_t term_ms)
+{
+	int64_t now = clock_boot_ms();
+
+	for (size_t i = 0; i < fleet->count; i++) {
+		fleet->first_due[i] =
+			now + (int64_t)i * lease_renew_after(term_ms) / (int64_t)fleet->count;
+		fleet->clients[i].not_before = fleet->due[i] = fleet->first_due[i];
+	}
+}
+
+static int64_t processor_us(void)
+{
+	struct rusage usage;
+
+	(void)getrusage(RUSAGE_SELF, &usage);
+	return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * INT64_C(1000000) +
+	       usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+}
+
+static int renew(const char *engine, size_t count, int64_t term_ms, int64_t seconds)
+{
+	int64_t began = clock_now_ms(), created, released, used;
+	struct times times = { 0 };
+	struct fleet fleet;
+	long held, lost = 0;
+	size_t listed;
+	double list_ms;
+
+	open_fleet(&fleet, engine, count, term_ms);
+	held = take_all(&fleet);
 	created = clock_now_ms();
-	/* They don't all begin at one moment, as a job's begin doesn't. */
-	for (size_t i = 0; i < count; i++) {
-		held += clients[i].status == LEASE_STATUS_HELD;
-		clients[i].not_before =
-			clock_boot_ms() + (int64_t)i * lease_renew_after(term_ms) / (int64_t)count;
-	}
-	list_ms = list_all(&link, &listed);
-	play(&link, clients, count, false, clock_now_ms() + seconds * 1000, &times);
-	for (size_t i = 0; i < count; i++) {
-		lost += clients[i].status != LEASE_STATUS_HELD;
-		times.late += !lease_client_is_valid(&clients[i]);
-	}
-	released = clock_now_ms();
+	list_ms = list_all(&fleet.link, &listed);
+	spread(&fleet, term_ms);
+	used = processor_us();
+	if (seconds)
+		play(&fleet, 0, count, clock_boot_ms() + seconds * 1000, &times);
+	used = processor_us() - used;
 	for (size_t i = 0; i < count; i++)
-		lease_client_release(&clients[i]);
-	play(&link, clients, count, true, 0, &unused);
-	(void)printf("%ld %.3f %ld %ld %ld %.2f %.2f %zu:%.0f %.3f\n", held,
+		lost += fleet.clients[i].status != LEASE_STATUS_HELD;
+	released = clock_now_ms();
+	if (seconds)
+		release_all(&fleet);
+	(void)printf("%ld %.3f %ld %ld %ld %.2f %.2f %.0f %.0f %zu:%.0f %.3f\n", held,
 		     (double)(created - began) / 1e3, times.writes, times.late, lost,
 		     times.look_ms / (double)(times.looks + !times.looks),
-		     times.write_ms / (double)(times.writes + !times.writes), listed, list_ms,
+		     times.write_ms / (double)(times.writes + !times.writes), times.worst_ms,
+		     (double)used / (double)(times.writes + !times.writes), listed, list_ms,
 		     (double)(clock_now_ms() - released) / 1e3);
-	engine_disconnect(&link.connection);
-	return held == (long)count && !lost ? 0 : 1;
+	close_fleet(&fleet);
+	return held == (long)count && listed == count && !lost ? 0 : 1;
 }
 
 /* The winner by the engine's own list, as a third host sees it; -1: there is not just one. */
