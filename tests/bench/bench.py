@@ -40,10 +40,11 @@ class Bench:
     def count(self, wanted):
         return max(3, wanted // 20) if self.smoke else wanted
 
-    def pair(self, count, first, second, statuses=(0,)):
+    def pair(self, count, first, second, statuses=(0,), locale="C"):
         """Runs the two in turn. Returns medians: wall seconds, CPU seconds, peak KiB, of each."""
         out = subprocess.run([self.tool("pair"), str(count), *first, "---", *second],
-                             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+                             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True,
+                             env={**os.environ, "LC_ALL": locale})
         runs = {"a": [], "b": []}
         for line in out.stdout.splitlines():
             which, *values = line.split()
@@ -201,10 +202,16 @@ def run_command(bench, folder, app, *command):
 def run_true(bench):
     """3. run -- true against flock FILE true; what an idle run needs."""
     folder = bench.fresh()
-    run, flock = bench.pair(bench.count(200), run_command(bench, folder, "shop", "true"),
-                            ["flock", folder + "/file", "true"])
-    bench.ratio_row("run --no-fresh --no-teardown -- true / flock FILE true", run, flock, 1.0,
-                    "whole processes in turn, median")
+    what = "run --no-fresh --no-teardown -- true / flock FILE true"
+    command, lock = run_command(bench, folder, "shop", "true"), ["flock", folder + "/file", "true"]
+
+    def pair(program, locale):
+        return bench.pair(bench.count(500), [program, *command[1:]], lock, locale=locale)
+
+    bench.ratio_row(what + ", LC_ALL=C", *pair(bench.program, "C"), 1.0, "flock then loads no locale")
+    bench.ratio_row(what + ", FRONT=no", *pair(bench.whole, "C.UTF-8"), 1.0, "as packages have it")
+    run, flock = pair(bench.program, "C.UTF-8")
+    bench.ratio_row(what, run, flock, 1.0, "whole processes in turn, median; LC_ALL=C.UTF-8")
     bench.row("its peak memory / flock's", run["peak_kib"] / flock["peak_kib"], "x", "<= 1.5",
               run["peak_kib"] <= 1.5 * flock["peak_kib"], "ru_maxrss, command included")
     idle = subprocess.Popen(run_command(bench, folder, "idle", "sleep", "60"))
