@@ -6,7 +6,6 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "base/parse.h"
-#include "facts_internal.h"
 #include "json_internal.h"
 #include "node_job_internal.h"
 #include "resource_json_internal.h"
@@ -28,8 +27,8 @@ static const struct endpoint {
 	[RESOURCE_VOLUME] = { "volumes", "volumes", "", false },
 };
 
-static struct request *request_new(enum request_type type, enum resource_kind kind, char *action,
-				   char *path)
+struct request *request_new(enum request_type type, enum resource_kind kind, char *action,
+			    char *path)
 {
 	struct request *request = xcalloc(1, sizeof(*request));
 
@@ -207,16 +206,6 @@ struct request *request_report_new(const char *task, const char *api_version, st
 			   xasprintf("/v%s/tasks/%s/logs?stdout=1&stderr=1", api_version, id));
 }
 
-struct request *request_role_new(bool wants_nodes, bool role_can_wait)
-{
-	struct request *request =
-		request_new(REQUEST_ROLE, 0, xstrdup("reach the engine"), xstrdup("/_ping"));
-
-	request->wants_nodes = wants_nodes;
-	request->role_can_wait = role_can_wait;
-	return request;
-}
-
 static enum engine_outcome finish_list(struct request *request, const char *address)
 {
 	struct engine_answer *answer = &request->answer;
@@ -256,59 +245,6 @@ static enum engine_outcome finish_report(struct request *request)
 
 	return node_report_parse(text_get(body), body->length, &request->answer.list,
 				 &request->answer.error);
-}
-
-static enum engine_outcome finish_info(struct request *request)
-{
-	const struct text *body = &request->exchange.reply.body;
-	struct error *err = &request->answer.error;
-
-	if (facts_from_info(text_get(body), body->length, &request->facts, err) == 0)
-		return ENGINE_DONE;
-	(void)error_add_context(err, "unable to find out the engine's swarm role");
-	return ENGINE_REFUSED;
-}
-
-static void ask_info(struct request *request)
-{
-	free(request->path);
-	request->path = xasprintf("/v%s/info", request->facts.api_version);
-	request->wants_info = true;
-}
-
-/* An engine that shuts down leaves its swarm first and then says "inactive", over connections that
- * it has, for as long as its containers take to stop. It closes its listener before that: over a
- * connection made after such an answer it doesn't answer any more. So no swarm is believed only
- * when it is said again over a new one. Returns false when it has to be. */
-static bool is_confirmed(struct request *request)
-{
-	if (request->answer.outcome != ENGINE_DONE || request->facts.role != SWARM_NONE ||
-	    request->confirms || facts_has_no_swarm_ever(&request->facts))
-		return true;
-	free(request->path);
-	request->path = xstrdup("/_ping");
-	request->wants_info = false;
-	request->confirms = request->exchange.fresh = true;
-	return false;
-}
-
-/* Returns false when /info is needed. */
-static bool finish_ping(struct request *request, const char *address)
-{
-	struct engine_answer *answer = &request->answer;
-	bool role_known;
-
-	answer->outcome = ENGINE_DONE;
-	if (facts_from_ping(&request->exchange.reply, address, &request->facts, &role_known,
-			    &answer->error) < 0) {
-		answer->outcome = ENGINE_REFUSED;
-		return true;
-	}
-	role_known &= !request->wants_nodes || request->facts.role == SWARM_NONE;
-	if (role_known || request->role_can_wait)
-		return true;
-	ask_info(request);
-	return false;
 }
 
 static bool has_labels_of(const struct resource *a, const struct resource *b)
@@ -367,21 +303,15 @@ static enum engine_outcome outcome_of(const struct request *request, const char 
 	return request->examines && outcome == ENGINE_NO_ANSWER ? ENGINE_NOT_NOW : outcome;
 }
 
-/* A proxy before the engine may let /_ping pass, which told the role, and not /info. */
-static bool does_without_info(const struct request *request)
-{
-	return request->wants_info && request->facts.role != SWARM_UNKNOWN &&
-	       request->answer.outcome == ENGINE_REFUSED;
-}
-
 bool request_finish(struct request *request, const char *address)
 {
 	struct engine_answer *answer = &request->answer;
-	struct reply *reply = &request->exchange.reply;
 	bool finished = true;
 
 	answer->outcome = outcome_of(request, address, &answer->error);
-	if (answer->outcome == ENGINE_DONE && request->type == REQUEST_LIST)
+	if (request->type == REQUEST_ROLE)
+		finished = request_role_finish(request, address);
+	else if (answer->outcome == ENGINE_DONE && request->type == REQUEST_LIST)
 		answer->outcome = finish_list(request, address);
 	else if (answer->outcome == ENGINE_DONE && request->examines)
 		finished = finish_look(request);
@@ -389,17 +319,6 @@ bool request_finish(struct request *request, const char *address)
 		answer->outcome = finish_job(request);
 	else if (answer->outcome == ENGINE_DONE && request->type == REQUEST_REPORT)
 		answer->outcome = finish_report(request);
-	else if (answer->outcome == ENGINE_DONE && request->wants_info)
-		answer->outcome = finish_info(request);
-	else if (answer->outcome == ENGINE_DONE && request->type == REQUEST_ROLE)
-		finished = finish_ping(request, address);
-	else if (request->type == REQUEST_ROLE && !request->wants_info &&
-		 reply->transport == TRANSPORT_WHOLE && !*reply->headers.api_version)
-		(void)facts_not_docker(reply, address, &answer->error);
-	if (does_without_info(request)) {
-		answer->outcome = ENGINE_DONE;
-		answer->error = (struct error){ .kind = ERROR_NONE };
-	}
-	reply_release(reply);
-	return finished && (request->type != REQUEST_ROLE || is_confirmed(request));
+	reply_release(&request->exchange.reply);
+	return finished;
 }

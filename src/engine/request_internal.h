@@ -38,10 +38,15 @@ struct request *request_job_new(const struct node_job *job, const char *api_vers
 struct request *request_report_new(const char *task, const char *api_version, struct error *err);
 struct request *request_role_new(bool wants_nodes, bool role_can_wait)
 	__attribute__((returns_nonnull));
+/* Of what the above have in common; takes action and path. */
+struct request *request_new(enum request_type type, enum resource_kind kind, char *action,
+			    char *path) __attribute__((returns_nonnull));
 void request_free(struct request *request);
 
 /* Fills the request's answer from its reply. false: there is more to ask, and the request is to be
  * started again. */
 bool request_finish(struct request *request, const char *address);
+/* request_role.c: the same of a REQUEST_ROLE, whose answer has its first outcome by now. */
+bool request_role_finish(struct request *request, const char *address);
 
 #endif
