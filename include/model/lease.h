@@ -83,6 +83,9 @@ bool lease_read(const struct resource *config, struct lease *ret);
 /* The config as it is to be written; id and version are the lease's. The caller releases it. */
 void lease_write(const struct lease *lease, struct resource *ret);
 
+/* "github:1 on host b": whose it is. Hostile text, as from the engine. */
+void lease_describe(const struct lease *lease, char *ret, size_t size);
+
 int64_t lease_renew_after(int64_t term_ms);
 int64_t lease_stop_after(int64_t term_ms);
 int64_t lease_kill_after(int64_t term_ms);

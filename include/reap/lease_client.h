@@ -83,7 +83,7 @@ bool lease_client_is_valid(const struct lease_client *client);
 /* From now on it is being released; LEASE_STATUS_GONE when that is done. */
 void lease_client_release(struct lease_client *client);
 
-/* "github:1 on host b": who has it, as found. Hostile text, as from the engine. */
-void lease_client_describe(const struct lease_client *client, char *ret, size_t size);
+/* Adds which node of the swarm this host is, as far as the engine has told. */
+void lease_holder_take_node(struct lease_holder *holder, const struct engine_port *port);
 
 #endif

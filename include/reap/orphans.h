@@ -15,6 +15,9 @@
 #include "model/settings.h"
 #include "reap/ownership.h"
 
+/* Is it one if nobody has a lockfile or a lease of that name? Is it named so, and not protected? */
+bool orphans_may_be(const char *name, const struct settings *settings);
+
 /* Appends the names of the candidates, sorted. owners: all who have a lockfile. -1 with *err when a
  * lockfile doesn't say whose it is: a live run might go by any stack name. */
 int orphans_select(const struct resource_list *found, const struct owner_list *owners,

@@ -130,8 +130,6 @@ void resources_release(struct resources *resources);
  * new ones. */
 void lease_self(const struct context *context, const struct lock_dir *dir, const char *run_id,
 		const char *holder, struct lease_holder *ret);
-/* Adds what the engine tells of this host. */
-void lease_self_node(struct lease_holder *self, const struct engine_port *port);
 
 /* keep_lease.c: as sweep_options.on_lease_renewed; to standard output, for the run. */
 void lease_tell_renewed(void *data, int64_t sent_at);

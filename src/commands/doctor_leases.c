@@ -1,6 +1,7 @@
 #include "base/cleanup.h"
 #include "doctor_internal.h"
 #include "leases_internal.h"
+#include "reap/lease_client.h"
 #include "reap/lease_judge.h"
 
 #define CHECK "leases"
@@ -68,7 +69,7 @@ void doctor_check_leases(const struct context *context, const struct engine_port
 	if (lock_dir_open(&dir, settings->lock_dir, &context->trust, NULL) < 0)
 		return;
 	lease_self(context, &dir, NULL, NULL, &self);
-	lease_self_node(&self, port);
+	lease_holder_take_node(&self, port);
 	lock_dir_close(&dir);
 	if (!self.machine[0])
 		finding_add(findings, FINDING_WARNING, CHECK, "see systemd-machine-id-setup(1)",

@@ -26,11 +26,6 @@ static void machine_hash(char ret[APP_HASH_LENGTH + 1])
 	memcpy(ret, hash.hex, sizeof(hash.hex));
 }
 
-void lease_self_node(struct lease_holder *self, const struct engine_port *port)
-{
-	(void)snprintf(self->node, sizeof(self->node), "%s", port->host_node(port->engine));
-}
-
 void lease_self(const struct context *context, const struct lock_dir *dir, const char *run_id,
 		const char *holder, struct lease_holder *ret)
 {

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "reap/lease_client.h"
 #include "reap/lease_judge.h"
 
 int leases_read(void *engine, const struct engine_port *port, int64_t timeout_ms,
@@ -113,7 +114,7 @@ int leases_join(const struct context *context, const struct lock_dir *dir,
 		return -1;
 	result = leases_read(port.engine, &port, context->settings.read_timeout_ms, &leases, err);
 	lease_self(context, dir, NULL, NULL, &self);
-	lease_self_node(&self, &port);
+	lease_holder_take_node(&self, &port);
 	engine_disconnect(&connection);
 	for (size_t i = 0; i < leases.count; i++)
 		join(list, &leases.items[i], &self, all);

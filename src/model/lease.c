@@ -125,6 +125,17 @@ bool lease_read(const struct resource *config, struct lease *ret)
 	return true;
 }
 
+void lease_describe(const struct lease *lease, char *ret, size_t size)
+{
+	const struct lease_holder *by = &lease->by;
+
+	if (lease->state == LEASE_UNREADABLE)
+		(void)snprintf(ret, size, "somebody whose lease can't be read");
+	else
+		(void)snprintf(ret, size, "%s on host %s",
+			       by->holder[0] ? by->holder : "an unnamed holder", by->host);
+}
+
 /* JSON takes valid UTF-8 only, and a holder's name may be any bytes. */
 static void add_text(struct resource *config, const char *key, const char *text)
 {

@@ -93,7 +93,7 @@ static void end_busy(struct reaper *reaper, struct job *job, const char *what)
 	struct error err = { .kind = ERROR_NONE };
 	char holder[256];
 
-	lease_client_describe(&job->lease, holder, sizeof(holder));
+	lease_describe(&job->lease.found, holder, sizeof(holder));
 	(void)error_set(&err, ERROR_HELD, "%s %s: %s", what, holder, job->lease.reason);
 	job->busy = true;
 	job_end(reaper, job, &err);
@@ -119,7 +119,7 @@ static void busy(struct reaper *reaper, struct job *job)
 	if (options->dry_run || clock_now_ms() >= wait_limit(options, &job->lease.found)) {
 		end_busy(reaper, job, "leased by");
 	} else if (options->on_lease_busy) {
-		lease_client_describe(&job->lease, holder, sizeof(holder));
+		lease_describe(&job->lease.found, holder, sizeof(holder));
 		options->on_lease_busy(options->on_result_data, &job->result, holder);
 	}
 }

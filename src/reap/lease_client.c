@@ -81,6 +81,11 @@ static int send(const struct lease_client *client, const struct engine_port *por
 	return write_it(client, port, cookie, err);
 }
 
+void lease_holder_take_node(struct lease_holder *holder, const struct engine_port *port)
+{
+	(void)snprintf(holder->node, sizeof(holder->node), "%s", port->host_node(port->engine));
+}
+
 int lease_client_step(struct lease_client *client, const struct engine_port *port, uint64_t cookie,
 		      struct error *err)
 {
@@ -90,8 +95,7 @@ int lease_client_step(struct lease_client *client, const struct engine_port *por
 		go_on(client, LEASE_STEP_LOOK);
 	client->release_sent = client->releasing && client->step == LEASE_STEP_WRITE;
 	client->sent_at = clock_boot_ms();
-	(void)snprintf(client->wanted.by.node, sizeof(client->wanted.by.node), "%s",
-		       port->host_node(port->engine));
+	lease_holder_take_node(&client->wanted.by, port);
 	if (send(client, port, cookie, err) < 0)
 		return -1;
 	client->asked = true;
@@ -288,15 +292,4 @@ void lease_client_release(struct lease_client *client)
 	client->releasing = true;
 	if (!client->asked)
 		go_on(client, LEASE_STEP_LOOK);
-}
-
-void lease_client_describe(const struct lease_client *client, char *ret, size_t size)
-{
-	const struct lease_holder *by = &client->found.by;
-
-	if (client->found.state == LEASE_UNREADABLE)
-		(void)snprintf(ret, size, "somebody whose lease can't be read");
-	else
-		(void)snprintf(ret, size, "%s on host %s",
-			       by->holder[0] ? by->holder : "an unnamed holder", by->host);
 }

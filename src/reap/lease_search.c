@@ -96,18 +96,16 @@ int lease_search_look(struct reaper *reaper, struct app_hash *lockfiles, size_t 
 	return 0;
 }
 
-static bool is_dead(const struct reaper *reaper, const struct lease *lease)
+static bool is_dead(const struct reaper *reaper, const struct lease_holder *self,
+		    const struct lease *lease)
 {
-	const struct engine_port *port = &reaper->port;
-	struct lease_holder self = *reaper->options->lease;
 	struct lease_sighting seen = sightings_find(reaper->sightings, &lease->hash);
 	char reason[128];
 
 	if (lease->by.app[0] &&
 	    word_list_matches(&reaper->options->settings->app_protect, lease->by.app))
 		return false;
-	(void)snprintf(self.node, sizeof(self.node), "%s", port->host_node(port->engine));
-	return lease_judge(lease, &self, &seen, clock_boot_ms(), true, reason, sizeof(reason)) ==
+	return lease_judge(lease, self, &seen, clock_boot_ms(), true, reason, sizeof(reason)) ==
 	       LEASE_DEAD;
 }
 
@@ -164,12 +162,14 @@ static void remove_released(struct reaper *reaper, const struct lease_search *se
 void lease_search_reap(struct reaper *reaper, const struct lease_search *search, size_t size)
 {
 	CLEANUP_FREE struct reap_target *targets = xcalloc(size, sizeof(*targets));
+	struct lease_holder self = *reaper->options->lease;
 	size_t batch = 0;
 
+	lease_holder_take_node(&self, &reaper->port);
 	remove_released(reaper, search);
 	for (size_t i = 0; i < search->count && !sweep_is_told(reaper); i++) {
 		if (search->leases[i].state == LEASE_RELEASED ||
-		    !is_dead(reaper, &search->leases[i]))
+		    !is_dead(reaper, &self, &search->leases[i]))
 			continue;
 		batch += take(reaper, &search->leases[i], &targets[batch]);
 		if (batch == size) {

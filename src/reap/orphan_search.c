@@ -25,17 +25,16 @@ bool orphan_leases_matter(const struct reaper *reaper)
 
 static void describe_lease(const struct lease *lease, struct error *ret)
 {
-	const struct lease_holder *by = &lease->by;
+	char holder[256];
 
-	(void)error_set(ret, ERROR_HELD, "leased by %s on host %s",
-			by->holder[0] ? by->holder : "an unnamed holder", by->host);
+	lease_describe(lease, holder, sizeof(holder));
+	(void)error_set(ret, ERROR_HELD, "leased by %s", holder);
 }
 
 static bool would_be_candidate(const struct settings *settings, const struct owner_list *owners,
 			       const char *app)
 {
-	if (!app[0] || !word_list_matches(&settings->orphan_pattern, app) ||
-	    settings_protect_name(settings, app))
+	if (!orphans_may_be(app, settings))
 		return false;
 	for (size_t i = 0; i < owners->stated_count; i++)
 		if (!strcmp(owners->stated[i], app))

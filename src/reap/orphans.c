@@ -85,11 +85,16 @@ bool orphans_are_old(const struct resource_list *found, const char *app,
 	return any;
 }
 
+bool orphans_may_be(const char *name, const struct settings *settings)
+{
+	return app_name_is_valid(name) && word_list_matches(&settings->orphan_pattern, name) &&
+	       !settings_protect_name(settings, name);
+}
+
 static bool is_candidate(const char *name, const struct owner_list *owners,
 			 const struct settings *settings)
 {
-	return app_name_is_valid(name) && word_list_matches(&settings->orphan_pattern, name) &&
-	       !settings_protect_name(settings, name) && !owner_list_knows(owners, name);
+	return orphans_may_be(name, settings) && !owner_list_knows(owners, name);
 }
 
 static int check_owners(const struct owner_list *owners, struct error *err)
