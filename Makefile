@@ -178,7 +178,7 @@ check-kernel: in-place
 
 # Stories on a swarm of several nodes, told with the words of those on one. By hand.
 $(eval $(call test_layer,nodes))
-$(O)/check-nodes: $(O)/tests/swarm/fixture.o $(O)/tests/swarm/checks.o
+$(O)/check-nodes: $(patsubst %,$(O)/tests/swarm/%.o,fixture runs checks)
 check-nodes: image
 
 # tests/fuzz/README.md. By hand, with clang: make fuzz FUZZ=config TIME=600; FUZZ=all runs each so long.
@@ -260,6 +260,7 @@ $(BENCHES): $(O)/bench-%: $(O)/tests/bench/%.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(HARDENING_LD) $(LDFLAGS) -o $@ $^ $(BENCH_LIBS)
 $(O)/bench-leases: $(LIBRARY)
+$(O)/bench-simulated $(O)/bench-simulated_leases: $(O)/tests/harness/http_server.o
 $(O)/bench-leases: BENCH_LIBS = $(PKG_LIBS)
 
 .PHONY: bench check-bench

@@ -3,19 +3,18 @@
  * so many microseconds, one at a time, as the real engine's write to its disk does. For what would
  * take hours to make on a real one.
  *
- *	bench-simulated SOCKET APPS MICROSECONDS	prints "ready"; ends with its stdin, and
- *then prints REQUESTS LISTINGS REMOVALS BYTES
+ *	bench-simulated SOCKET APPS MICROSECONDS
+ *		prints "ready"; ends with its stdin, and then prints
+ *		REQUESTS LISTINGS REMOVALS BYTES
  */
-#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "harness/http_server.h"
 
 #define LABEL "com.docker.stack.namespace"
 
@@ -42,33 +41,16 @@ static long apps, removal_us, requests, listings, removals, bytes;
 static bool *gone[KINDS];
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER, disk = PTHREAD_MUTEX_INITIALIZER;
 
-static bool send_all(int fd, const char *data, size_t length)
-{
-	while (length) {
-		ssize_t sent = send(fd, data, length, MSG_NOSIGNAL);
-
-		if (sent <= 0)
-			return false;
-		data += sent;
-		length -= (size_t)sent;
-	}
-	return true;
-}
-
 static bool answer(int fd, const char *status, const char *body, size_t length)
 {
-	char head[256];
-	int size = snprintf(head, sizeof(head),
-			    "HTTP/1.1 %s\r\nApi-Version: 1.41\r\nSwarm: active/manager\r\n"
-			    "Server: Docker/simulated\r\nContent-Type: application/json\r\n"
-			    "Content-Length: %zu\r\n\r\n",
-			    status, length);
-
 	pthread_mutex_lock(&mutex);
 	requests++;
 	bytes += (long)length;
 	pthread_mutex_unlock(&mutex);
-	return send_all(fd, head, (size_t)size) && send_all(fd, body, length);
+	return http_send_reply(fd, status,
+			       "Api-Version: 1.41\r\nSwarm: active/manager\r\n"
+			       "Server: Docker/simulated\r\n",
+			       body, length) > 0;
 }
 
 /* The filters that the janitor uses on labels: a key, or a key and an app. */
@@ -178,15 +160,10 @@ static bool drop(int fd, size_t kind, const char *id)
 	return answer(fd, "204 No Content", "", 0);
 }
 
-static bool serve_one(int fd, char *line)
+static bool serve_one(int fd, const struct http_request *request)
 {
-	char *path = strchr(line, ' '), *end = path ? strchr(path + 1, ' ') : NULL;
-	bool removal = !strncmp(line, "DELETE", 6);
+	const char *path = request->path;
 
-	if (!end)
-		return false;
-	*end = '\0';
-	path++;
 	if (!strcmp(path, "/_ping"))
 		return answer(fd, "200 OK", "OK", 2);
 	path += strcspn(path + 1, "/") + 2; /* behind "/v1.41/" */
@@ -195,7 +172,7 @@ static bool serve_one(int fd, char *line)
 
 		if (strncmp(path, kinds[kind].path, length) != 0)
 			continue;
-		if (removal)
+		if (!strcmp(request->method, "DELETE"))
 			return drop(fd, kind, path + length + 1);
 		return path[length] == '/' ? show(fd, kind, path + length + 1)
 					   : list(fd, kind, path + length);
@@ -203,47 +180,9 @@ static bool serve_one(int fd, char *line)
 	return answer(fd, "200 OK", "[]", 2); /* tasks, containers */
 }
 
-static void *serve(void *argument)
-{
-	int fd = (int)(long)argument;
-	char buffer[1 << 20];
-	size_t length = 0;
-
-	for (;;) {
-		char *end;
-		ssize_t got = recv(fd, buffer + length, sizeof(buffer) - 1 - length, 0);
-
-		if (got <= 0)
-			break;
-		length += (size_t)got;
-		buffer[length] = '\0';
-		end = strstr(buffer, "\r\n\r\n");
-		if (!end)
-			continue;
-		if (!serve_one(fd, buffer))
-			break;
-		length = 0; /* the janitor's client sends no next one before the answer */
-	}
-	close(fd);
-	return NULL;
-}
-
-static int listen_at(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 64)) {
-		perror(path);
-		exit(1);
-	}
-	return fd;
-}
-
 int main(int argc, char **argv)
 {
-	struct pollfd fds[2] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .events = POLLIN } };
+	int status;
 
 	if (argc != 4)
 		return 64;
@@ -251,17 +190,7 @@ int main(int argc, char **argv)
 	removal_us = strtol(argv[3], NULL, 10);
 	for (size_t kind = 0; kind < KINDS; kind++)
 		gone[kind] = calloc((size_t)(apps * kinds[kind].per_app) + 1, sizeof(bool));
-	fds[1].fd = listen_at(argv[1]);
-	printf("ready\n");
-	fflush(stdout);
-	while (poll(fds, 2, -1) > 0 && !fds[0].revents) {
-		pthread_t thread;
-		int fd = accept(fds[1].fd, NULL, NULL);
-
-		if (fd < 0 || pthread_create(&thread, NULL, serve, (void *)(long)fd))
-			return 1;
-		pthread_detach(thread);
-	}
+	status = http_serve(argv[1], serve_one);
 	printf("%ld %ld %ld %ld\n", requests, listings, removals, bytes);
-	return 0;
+	return status;
 }

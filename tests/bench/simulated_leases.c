@@ -7,22 +7,18 @@
  *		KIND COUNT BYTES-IN BYTES-OUT
  */
 #include <inttypes.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "harness/http_server.h"
 
 #define MOST 200000 /* are created in its life */
 #define BUCKETS 262144
 #define NAME_SIZE 64
-#define REQUEST_SIZE 65536
 #define LEASE_PREFIX "ci-janitor-lease-"
 #define TIMES                                                                                      \
 	"\"CreatedAt\":\"2026-01-01T00:00:00.123456789Z\",\"UpdatedAt\":\"2026-01-01T00:00:00."    \
@@ -40,9 +36,6 @@ enum kind { PING, INFO, CREATE, LOOK, LIST, UPDATE, REMOVE, OTHER, KINDS };
 static const char *const kind_names[KINDS] = { "ping", "info",	 "create", "look",
 					       "list", "update", "remove", "other" };
 
-struct request {
-	const char *method, *path, *body;
-};
 struct reply {
 	const char *status;
 	char *body; /* malloc'd; NULL: empty */
@@ -140,7 +133,7 @@ static struct reply create(const char *spec)
 	return reply;
 }
 
-static struct reply update(const struct request *request)
+static struct reply update(const struct http_request *request)
 {
 	struct config *config = find_id(request->path);
 	const char *version = strstr(request->path, "?version=");
@@ -154,7 +147,7 @@ static struct reply update(const struct request *request)
 	return (struct reply){ .status = "200 OK" };
 }
 
-static struct reply drop(const struct request *request)
+static struct reply drop(const struct http_request *request)
 {
 	struct config *config = find_id(request->path);
 
@@ -197,7 +190,7 @@ static struct reply list(const char *filter)
 	return reply;
 }
 
-static enum kind kind_of(const struct request *request)
+static enum kind kind_of(const struct http_request *request)
 {
 	const char *path = request->path;
 
@@ -224,7 +217,7 @@ static void write_to_disk(void)
 	pthread_mutex_unlock(&disk);
 }
 
-static struct reply act(enum kind kind, const struct request *request)
+static struct reply act(enum kind kind, const struct http_request *request)
 {
 	switch (kind) {
 	case PING:
@@ -248,124 +241,34 @@ static struct reply act(enum kind kind, const struct request *request)
 	}
 }
 
-static bool send_reply(int fd, const struct reply *reply, long *ret_sent)
+static bool serve_one(int fd, const struct http_request *whole)
 {
-	char head[512];
-	int size = snprintf(head, sizeof(head),
-			    "HTTP/1.1 %s\r\nApi-Version: 1.41\r\nContent-Type: application/json\r\n"
-			    "Docker-Experimental: false\r\nOstype: linux\r\n"
-			    "Server: Docker/20.10.24 (linux)\r\nSwarm: active/manager\r\n"
-			    "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Length: %zu\r\n\r\n",
-			    reply->status, reply->length);
-	struct iovec parts[] = { { head, (size_t)size }, { reply->body, reply->length } };
-	struct msghdr data = { .msg_iov = parts, .msg_iovlen = 2 };
-
-	*ret_sent = size + (long)reply->length;
-	while (parts[0].iov_len + parts[1].iov_len) {
-		ssize_t sent = sendmsg(fd, &data, MSG_NOSIGNAL);
-
-		if (sent <= 0)
-			return false;
-		for (int i = 0; i < 2; i++) {
-			size_t took =
-				(size_t)sent < parts[i].iov_len ? (size_t)sent : parts[i].iov_len;
-
-			parts[i].iov_base = (char *)parts[i].iov_base + took;
-			parts[i].iov_len -= took;
-			sent -= (ssize_t)took;
-		}
-	}
-	return true;
-}
-
-static bool serve_one(int fd, const struct request *request, size_t length)
-{
-	enum kind kind = kind_of(request);
+	struct http_request request = *whole;
 	struct reply reply;
-	bool went;
-	long sent;
+	enum kind kind;
+	size_t sent;
 
+	/* Behind "/v1.41". */
+	if (!strncmp(request.path, "/v", 2) && strchr(request.path + 1, '/'))
+		request.path = strchr(request.path + 1, '/');
+	kind = kind_of(&request);
 	if (kind == CREATE || kind == UPDATE || kind == REMOVE)
 		write_to_disk();
 	pthread_mutex_lock(&mutex);
-	reply = act(kind, request);
+	reply = act(kind, &request);
 	pthread_mutex_unlock(&mutex);
-	went = send_reply(fd, &reply, &sent);
+	sent = http_send_reply(fd, reply.status,
+			       "Api-Version: 1.41\r\nDocker-Experimental: false\r\n"
+			       "Ostype: linux\r\nServer: Docker/20.10.24 (linux)\r\n"
+			       "Swarm: active/manager\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n",
+			       reply.body, reply.length);
 	free(reply.body);
 	pthread_mutex_lock(&mutex);
 	totals[kind].count++;
-	totals[kind].bytes_in += (long)length;
-	totals[kind].bytes_out += sent;
+	totals[kind].bytes_in += (long)request.length;
+	totals[kind].bytes_out += (long)sent;
 	pthread_mutex_unlock(&mutex);
-	return went;
-}
-
-/* The length of the whole request, 0: not all is there yet. Text is its caller's to cut. */
-static size_t whole_request(const char *text, size_t length, size_t *ret_head)
-{
-	const char *end = strstr(text, "\r\n\r\n");
-	const char *stated = strcasestr(text, "\r\nContent-Length:");
-	size_t whole;
-
-	if (!end)
-		return 0;
-	*ret_head = (size_t)(end - text) + 4;
-	whole = *ret_head;
-	if (stated && stated < end)
-		whole += strtoul(stated + strlen("\r\nContent-Length:"), NULL, 10);
-	return length >= whole ? whole : 0;
-}
-
-/* "GET /v1.41/configs HTTP/1.1": the path is told without its version. */
-static bool cut_request(char *text, size_t head, struct request *ret)
-{
-	char *path = strchr(text, ' '), *end = path ? strchr(path + 1, ' ') : NULL;
-
-	if (!end)
-		return false;
-	*path++ = *end = '\0';
-	if (!strncmp(path, "/v", 2) && strchr(path + 1, '/'))
-		path = strchr(path + 1, '/');
-	*ret = (struct request){ text, path, text + head };
-	return true;
-}
-
-static void *serve(void *argument)
-{
-	int fd = (int)(long)argument;
-	char buffer[REQUEST_SIZE];
-	size_t length = 0, head, whole;
-	struct request request;
-
-	for (;;) {
-		ssize_t got = recv(fd, buffer + length, sizeof(buffer) - 1 - length, 0);
-
-		if (got <= 0)
-			break;
-		length += (size_t)got;
-		buffer[length] = '\0';
-		whole = whole_request(buffer, length, &head);
-		if (!whole)
-			continue;
-		if (!cut_request(buffer, head, &request) || !serve_one(fd, &request, whole))
-			break;
-		length = 0; /* the janitor's client sends no next one before the answer */
-	}
-	close(fd);
-	return NULL;
-}
-
-static int listen_at(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 64)) {
-		perror(path);
-		exit(1);
-	}
-	return fd;
+	return sent > 0;
 }
 
 static void print_totals(void)
@@ -378,22 +281,12 @@ static void print_totals(void)
 
 int main(int argc, char **argv)
 {
-	struct pollfd fds[2] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .events = POLLIN } };
+	int status;
 
 	if (argc != 3)
 		return 64;
 	write_us = strtol(argv[2], NULL, 10);
-	fds[1].fd = listen_at(argv[1]);
-	printf("ready\n");
-	fflush(stdout);
-	while (poll(fds, 2, -1) > 0 && !fds[0].revents) {
-		pthread_t thread;
-		int fd = accept(fds[1].fd, NULL, NULL);
-
-		if (fd < 0 || pthread_create(&thread, NULL, serve, (void *)(long)fd))
-			return 1;
-		pthread_detach(thread);
-	}
+	status = http_serve(argv[1], serve_one);
 	print_totals();
-	return 0;
+	return status;
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "harness/command.h"
+#include "harness/http_server.h"
 #include "stand_in_internal.h"
 
 struct stand_in {
@@ -31,14 +32,8 @@ struct connection {
 	int fd;
 };
 
-struct request {
-	char method[8];
-	char path[512];
-	const char *body;
-};
-
 struct late_request {
-	const struct request *request;
+	const struct http_request *request;
 	int64_t due;
 	bool done;
 	int status;
@@ -59,31 +54,6 @@ static void pause_ms(int ms)
 	struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
 
 	(void)nanosleep(&time, NULL);
-}
-
-/* One whole request; 0: the peer has hung up. No pipelining: curl doesn't. */
-static int read_request(int fd, char *buffer, size_t size, struct request *ret)
-{
-	const char *end = NULL, *field;
-	size_t length = 0, body = 0;
-
-	while (!end || length < (size_t)(end - buffer) + body) {
-		ssize_t got =
-			length + 1 < size ? recv(fd, buffer + length, size - length - 1, 0) : -1;
-
-		if (got <= 0)
-			return 0;
-		length += (size_t)got;
-		buffer[length] = '\0';
-		end = strstr(buffer, "\r\n\r\n");
-		if (!end)
-			continue;
-		end += 4;
-		field = strcasestr(buffer, "\r\ncontent-length:");
-		body = field && field < end ? strtoul(field + 17, NULL, 10) : 0;
-	}
-	ret->body = end;
-	return sscanf(buffer, "%7s %511s", ret->method, ret->path) == 2;
 }
 
 static const char *reason_of(int status)
@@ -136,7 +106,7 @@ static int create(struct stand_in *engine, const char *kind, const char *body, c
 	return 500;
 }
 
-static int change(struct stand_in *engine, const struct request *request, char *id, char **ret)
+static int change(struct stand_in *engine, const struct http_request *request, char *id, char **ret)
 {
 	const char *version = strstr(request->path, "/update?version=");
 	json_t *order = version ? json_loads(request->body, 0, NULL) : NULL;
@@ -153,7 +123,7 @@ static int change(struct stand_in *engine, const struct request *request, char *
 }
 
 /* Carries the request out and returns the status and the body, which the caller frees. */
-static int execute(struct stand_in *engine, const struct request *request, char **ret)
+static int execute(struct stand_in *engine, const struct http_request *request, char **ret)
 {
 	char kind[32] = "", id[128] = "";
 	int status = 404;
@@ -178,31 +148,12 @@ static int execute(struct stand_in *engine, const struct request *request, char 
 	return status;
 }
 
-static int send_all(int fd, const char *text, size_t length)
+static bool answer(int fd, int status, const char *headers, const char *body)
 {
-	for (size_t done = 0; done < length;) {
-		ssize_t sent = send(fd, text + done, length - done, MSG_NOSIGNAL);
+	char line[32];
 
-		if (sent <= 0)
-			return 0;
-		done += (size_t)sent;
-	}
-	return 1;
-}
-
-static int answer(int fd, int status, const char *headers, const char *body)
-{
-	char head[512];
-	int length;
-
-	if (status == 204)
-		length = snprintf(head, sizeof(head), "HTTP/1.1 204 No Content\r\n\r\n");
-	else
-		length = snprintf(head, sizeof(head),
-				  "HTTP/1.1 %d Status\r\n%sContent-Type: application/json\r\n"
-				  "Content-Length: %zu\r\n\r\n",
-				  status, headers, strlen(body));
-	return send_all(fd, head, (size_t)length) && send_all(fd, body, strlen(body));
+	snprintf(line, sizeof(line), "%d Status", status);
+	return http_send_reply(fd, line, headers, body, strlen(body)) > 0;
 }
 
 static void carry_out(struct stand_in *engine, struct late_request *late)
@@ -230,7 +181,7 @@ static void carry_out_due(struct stand_in *engine)
 }
 
 /* With the mutex, which others get meanwhile. */
-static int execute_late(struct stand_in *engine, const struct request *request, int delay_ms,
+static int execute_late(struct stand_in *engine, const struct http_request *request, int delay_ms,
 			char **ret_body)
 {
 	struct late_request late = { .request = request, .due = now_ms() + delay_ms };
@@ -251,10 +202,11 @@ static int execute_late(struct stand_in *engine, const struct request *request, 
 	return late.status;
 }
 
-static int serve_one(struct stand_in *engine, int fd, const struct request *request)
+static bool serve_one(struct stand_in *engine, int fd, const struct http_request *request)
 {
 	char *body = NULL;
-	int status, goes_on, delay_ms = 0;
+	int status, delay_ms = 0;
+	bool goes_on;
 
 	if (!strcmp(request->path, "/_ping"))
 		return answer(fd, 200,
@@ -285,10 +237,10 @@ static void *serve(void *argument)
 {
 	struct connection *connection = argument;
 	struct stand_in *engine = connection->engine;
-	struct request request;
+	struct http_request request;
 	char buffer[8192];
 
-	while (read_request(connection->fd, buffer, sizeof(buffer), &request) &&
+	while (http_read_request(connection->fd, buffer, sizeof(buffer), &request) &&
 	       serve_one(engine, connection->fd, &request))
 		;
 	close(connection->fd);
@@ -343,11 +295,8 @@ struct stand_in *stand_in_start(const char *folder)
 	pthread_cond_init(&engine->idle, NULL);
 	address->sun_family = AF_UNIX;
 	snprintf(address->sun_path, sizeof(address->sun_path), "%s/docker.sock", folder);
-	engine->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	must(engine->listener >= 0 &&
-		     bind(engine->listener, (struct sockaddr *)address, sizeof(*address)) == 0 &&
-		     listen(engine->listener, 128) == 0,
-	     "listen");
+	engine->listener = http_listen(address->sun_path);
+	must(engine->listener >= 0, "listen");
 	/* Signals are the main thread's. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -384,7 +333,7 @@ void stand_in_settle(struct stand_in *engine)
 	must(fd >= 0 &&
 		     connect(fd, (struct sockaddr *)&engine->address, sizeof(engine->address)) ==
 			     0 &&
-		     send_all(fd, ping, sizeof(ping) - 1) &&
+		     send(fd, ping, sizeof(ping) - 1, MSG_NOSIGNAL) == sizeof(ping) - 1 &&
 		     recv(fd, answer, sizeof(answer), 0) > 0,
 	     "ping");
 	close(fd);

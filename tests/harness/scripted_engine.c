@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include "harness/http_server.h"
 
 #define MAX_STEPS 32
 #define MAX_CONNECTIONS 256
@@ -178,18 +179,6 @@ static void *accept_all(void *argument)
 	return NULL;
 }
 
-static void listen_at(struct scripted_engine *engine)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", engine->path);
-	engine->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	must(engine->listener >= 0 &&
-		     bind(engine->listener, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-		     listen(engine->listener, 128) == 0,
-	     "listen");
-}
-
 struct scripted_engine *scripted_start(void)
 {
 	struct scripted_engine *engine = calloc(1, sizeof(*engine));
@@ -202,7 +191,8 @@ struct scripted_engine *scripted_start(void)
 	snprintf(engine->host, sizeof(engine->host), "unix://%s", engine->path);
 	must(pipe2(engine->stop_pipe, O_CLOEXEC) == 0 && pipe2(engine->gate_pipe, O_CLOEXEC) == 0,
 	     "pipe2");
-	listen_at(engine);
+	engine->listener = http_listen(engine->path);
+	must(engine->listener >= 0, "listen");
 	scripted_json(engine, "", "404 Not Found", "{\"message\":\"page not found\"}");
 	scripted_answer(engine, "GET /_ping ", "200 OK",
 			"Api-Version: 1.41\r\nSwarm: active/manager\r\n"

@@ -55,6 +55,23 @@ static void put(struct store *store, const struct resource *config, const char *
 	store->config = copy;
 }
 
+/* Is that object there, and does the request reach the store? Else it has its answer. */
+static bool finds(struct store *store, const struct resource *config)
+{
+	if (is_lost(store, &store->lose_before))
+		return false;
+	if (store->config.id && !strcmp(store->config.id, config->id))
+		return true;
+	(void)answer(store, ENGINE_ALREADY_GONE);
+	return false;
+}
+
+static void confirm(struct store *store)
+{
+	if (!is_lost(store, &store->lose_after))
+		(void)answer(store, ENGINE_DONE);
+}
+
 static int create_config(void *data, const struct resource *config, uint64_t cookie,
 			 struct error *err)
 {
@@ -71,8 +88,7 @@ static int create_config(void *data, const struct resource *config, uint64_t coo
 	(void)snprintf(id, sizeof(id), "id%d", store->next_id++);
 	put(store, config, id);
 	store->creates++;
-	if (!is_lost(store, &store->lose_after))
-		(void)answer(store, ENGINE_DONE);
+	confirm(store);
 	return 0;
 }
 
@@ -82,19 +98,14 @@ static int update_config(void *data, const struct resource *config, uint64_t coo
 	struct store *store = data;
 
 	(void)cookie, (void)err;
-	if (is_lost(store, &store->lose_before))
+	if (!finds(store, config))
 		return 0;
-	if (!store->config.id || strcmp(store->config.id, config->id) != 0) {
-		(void)answer(store, ENGINE_ALREADY_GONE);
-		return 0;
-	}
 	if (store->config.version != config->version) {
 		(void)answer(store, ENGINE_NOT_NOW);
 		return 0;
 	}
 	put(store, config, store->config.id);
-	if (!is_lost(store, &store->lose_after))
-		(void)answer(store, ENGINE_DONE);
+	confirm(store);
 	return 0;
 }
 
@@ -104,17 +115,12 @@ static int remove_one(void *data, const struct resource *config, uint64_t cookie
 	struct lease lease;
 
 	(void)cookie, (void)err;
-	if (is_lost(store, &store->lose_before))
+	if (!finds(store, config))
 		return 0;
-	if (!store->config.id || strcmp(store->config.id, config->id) != 0) {
-		(void)answer(store, ENGINE_ALREADY_GONE);
-		return 0;
-	}
 	store->held_removed += lease_read(&store->config, &lease) && lease.state != LEASE_RELEASED;
 	store->removals++;
 	resource_release(&store->config);
-	if (!is_lost(store, &store->lose_after))
-		(void)answer(store, ENGINE_DONE);
+	confirm(store);
 	return 0;
 }
 
