@@ -72,6 +72,7 @@ int lease_search_look(struct reaper *reaper, struct app_hash *lockfiles, size_t 
 	CLEANUP(resource_list_release) struct resource_list found = { 0 };
 	int64_t now;
 
+	search->asked_at = clock_boot_ms();
 	if (list(reaper, &found, &search->error) < 0)
 		return -1;
 	if (count)
@@ -96,8 +97,9 @@ int lease_search_look(struct reaper *reaper, struct app_hash *lockfiles, size_t 
 	return 0;
 }
 
+/* By the time of the list, however long ago that is: who has renewed since isn't in it. */
 static bool is_dead(const struct reaper *reaper, const struct lease_holder *self,
-		    const struct lease *lease)
+		    const struct lease *lease, int64_t asked_at)
 {
 	struct lease_sighting seen = sightings_find(reaper->sightings, &lease->hash);
 	char reason[128];
@@ -105,7 +107,7 @@ static bool is_dead(const struct reaper *reaper, const struct lease_holder *self
 	if (lease->by.app[0] &&
 	    word_list_matches(&reaper->options->settings->app_protect, lease->by.app))
 		return false;
-	return lease_judge(lease, self, &seen, clock_boot_ms(), true, reason, sizeof(reason)) ==
+	return lease_judge(lease, self, &seen, asked_at, true, reason, sizeof(reason)) ==
 	       LEASE_DEAD;
 }
 
@@ -169,7 +171,7 @@ void lease_search_reap(struct reaper *reaper, const struct lease_search *search,
 	remove_released(reaper, search);
 	for (size_t i = 0; i < search->count && !sweep_is_told(reaper); i++) {
 		if (search->leases[i].state == LEASE_RELEASED ||
-		    !is_dead(reaper, &self, &search->leases[i]))
+		    !is_dead(reaper, &self, &search->leases[i], search->asked_at))
 			continue;
 		batch += take(reaper, &search->leases[i], &targets[batch]);
 		if (batch == size) {

@@ -7,6 +7,7 @@
 struct lease_search {
 	struct lease *leases; /* owned */
 	size_t count;
+	int64_t asked_at; /* CLOCK_BOOTTIME: what is listed was true then, or later */
 	struct error error;
 };
 
@@ -14,7 +15,7 @@ struct lease_search {
  * left to whoever looks at that. */
 int lease_search_look(struct reaper *reaper, struct app_hash *lockfiles, size_t count,
 		      struct lease_search *search);
-/* Reaps the apps of the dead ones, `size` at a time. */
+/* Reaps the apps of those that were dead when they were listed, `size` at a time. */
 void lease_search_reap(struct reaper *reaper, const struct lease_search *search, size_t size);
 void lease_search_release(struct lease_search *search);
 
