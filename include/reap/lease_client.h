@@ -6,6 +6,8 @@
  *
  * Only a write of ours that was acknowledged makes the lease held, from the moment at which it was
  * sent. After any other answer, or none, it is read again: a write may have been carried out.
+ * Writes come one after the other for the whole swarm; what is read may be older than the last of
+ * them, and then says nothing.
  */
 #ifndef REAP_LEASE_CLIENT_H
 #define REAP_LEASE_CLIENT_H
@@ -52,10 +54,12 @@ struct lease_client {
 	bool must_exist; /* it is taken over, or nothing is done */
 	bool renew_only; /* none is taken over, not even a dead one's */
 	bool releasing;
-	bool release_sent;  /* the write under way says so */
-	bool taken_over;    /* from a dead holder, whose requests may still be carried out */
-	bool inherited;	    /* ... whose app it says is to be reaped: it must go on saying so */
-	const char *from;   /* a lease of this host may be taken even from a live one; NULL: none */
+	bool release_sent; /* the write under way says so */
+	bool taken_over;   /* from a dead holder, whose requests may still be carried out */
+	bool inherited;	   /* ... whose app it says is to be reaped: it must go on saying so */
+	bool doubted;	   /* it was held, and not there at the last look */
+	uint64_t replaced; /* with HELD: the version that the last acknowledged write was made of */
+	const char *from;  /* a lease of this host may be taken even from a live one; NULL: none */
 	int64_t not_before; /* CLOCK_BOOTTIME, milliseconds, as all times here */
 	int64_t backoff_ms;
 	int64_t sent_at;    /* the request under way */

@@ -7,6 +7,7 @@
 
 #define BACKOFF_FIRST_MS 25
 #define BACKOFF_MAX_MS 1000
+#define DOUBT_MS 1000
 
 void lease_client_init(struct lease_client *client, const struct app_hash *hash,
 		       const struct lease_holder *self, enum lease_state state, bool create)
@@ -116,15 +117,38 @@ static void written(struct lease_client *client)
 		return;
 	}
 	client->status = LEASE_STATUS_HELD;
+	client->replaced = client->found.version;
 	client->renewed_at = client->sent_at;
 	client->backoff_ms = 0;
 	rest(client);
+}
+
+/* What a manager shows right after it was chosen to lead may be older than what was acknowledged
+ * before: it answers from its memory, and only what it writes waits until it has heard of all. */
+static bool is_outdated(const struct lease_client *client)
+{
+	return client->status == LEASE_STATUS_HELD && client->found.version <= client->replaced;
+}
+
+/* What isn't there has no version: it is looked for twice. */
+static bool doubts_none(struct lease_client *client)
+{
+	bool held = client->status == LEASE_STATUS_HELD || client->renew_only;
+
+	if (!held || client->doubted)
+		return false;
+	client->doubted = true;
+	client->step = LEASE_STEP_LOOK;
+	client->not_before = clock_boot_ms() + DOUBT_MS;
+	return true;
 }
 
 static void found_none(struct lease_client *client)
 {
 	if (client->releasing)
 		end(client, LEASE_STATUS_GONE);
+	else if (doubts_none(client))
+		return;
 	else if (client->status == LEASE_STATUS_HELD)
 		end(client, LEASE_STATUS_LOST);
 	else if (client->look_only)
@@ -215,6 +239,11 @@ static void looked(struct lease_client *client, const struct resource_list *list
 			config = &list->items[i];
 	if (!config || !lease_read(config, &client->found)) {
 		found_none(client);
+		return;
+	}
+	client->doubted = false;
+	if (is_outdated(client)) {
+		retry(client, LEASE_STEP_LOOK);
 		return;
 	}
 	lease_sighting_note(&client->seen, &client->found, now);

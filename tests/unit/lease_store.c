@@ -23,12 +23,13 @@ static int list(void *data, enum resource_kind kind, const struct list_filter *f
 		uint64_t cookie, struct error *err)
 {
 	struct store *store = data;
+	const struct resource *shown = store->old_looks ? &store->old : &store->config;
 
 	(void)kind, (void)filter, (void)cookie, (void)err;
 	(void)answer(store, ENGINE_DONE);
-	if (store->config.id)
-		resource_copy(&store->config,
-			      resource_list_append(&store->answer.list, RESOURCE_CONFIG));
+	store->old_looks -= store->old_looks > 0;
+	if (shown->id)
+		resource_copy(shown, resource_list_append(&store->answer.list, RESOURCE_CONFIG));
 	return 0;
 }
 

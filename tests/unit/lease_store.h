@@ -13,6 +13,8 @@ struct store {
 	struct engine_answer answer;
 	int creates, removals, held_removed;
 	bool lose_before, lose_after; /* the next write, or its answer */
+	int old_looks;		      /* so many more are answered with what was: */
+	struct resource old;	      /* id NULL: none */
 	bool node_is_known, is_remote, refuses_node;
 	int asked_for_node;
 };

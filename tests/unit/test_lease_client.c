@@ -277,6 +277,69 @@ static void test_node(void)
 	}
 }
 
+/* One look now, whatever the client waits for. */
+static void look_now(struct lease_client *client, struct store *store)
+{
+	client->step = LEASE_STEP_LOOK;
+	client->not_before = 0;
+	lease_store_step(client, store);
+}
+
+/* A new leader shows the lease as it was before our last write: the dead one's from whom we took
+ * it, released, or none at all. */
+static void test_old_answers(void)
+{
+	for (int which = 0; which < 3; which++) {
+		struct store store = { 0 };
+		struct lease_client dead, next;
+
+		lease_store_client(&dead, "a", "dead");
+		dead.wanted.state = which == 1 ? LEASE_RELEASED : LEASE_HELD;
+		lease_store_steps(&dead, &store, LEASE_STATUS_HELD);
+		if (which < 2)
+			resource_copy(&store.config, &store.old);
+		lease_store_client(&next, "b", "next");
+		next.from = "a";
+		lease_store_steps(&next, &store, LEASE_STATUS_HELD);
+		store.old_looks = 1;
+		look_now(&next, &store);
+		CHECK_NUMBER(store.old_looks, 0);
+		CHECK_NUMBER(next.status, LEASE_STATUS_HELD);
+		CHECK_NUMBER(next.step, LEASE_STEP_LOOK);
+		CU_ASSERT(next.not_before > 0);
+		look_now(&next, &store);
+		lease_store_step(&next, &store);
+		CHECK_NUMBER(next.step, LEASE_STEP_REST);
+		CHECK_TEXT(lease_store_owner(&store), "next");
+		resource_release(&store.config);
+		resource_release(&store.old);
+	}
+}
+
+/* But what isn't there the second time, either, is gone; also to who only renews, and has not yet.
+ */
+static void test_gone(void)
+{
+	for (int renews = 0; renews < 2; renews++) {
+		struct store store = { 0 };
+		struct lease_client client;
+
+		lease_store_client(&client, "a", "one");
+		lease_store_steps(&client, &store, LEASE_STATUS_HELD);
+		if (renews) {
+			lease_store_client(&client, "a", "one");
+			client.must_exist = client.renew_only = true;
+		}
+		resource_release(&store.config);
+		look_now(&client, &store);
+		CHECK_NUMBER(client.status, renews ? LEASE_STATUS_PENDING : LEASE_STATUS_HELD);
+		CU_ASSERT(client.not_before > 0);
+		look_now(&client, &store);
+		CHECK_NUMBER(client.status, renews ? LEASE_STATUS_NONE : LEASE_STATUS_LOST);
+		CHECK_NUMBER(store.creates, 1);
+	}
+}
+
 static const struct test tests[] = {
 	{ "taken, held, released", test_life },
 	{ "answers that get lost", test_lost_answers },
@@ -290,6 +353,8 @@ static const struct test tests[] = {
 	{ "a look", test_look_only },
 	{ "force", test_force },
 	{ "which node it is", test_node },
+	{ "an old answer", test_old_answers },
+	{ "gone", test_gone },
 	{ NULL, NULL },
 };
 TEST_SUITE(lease_client, tests)
