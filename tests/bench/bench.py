@@ -17,6 +17,7 @@ import time
 
 import charts
 import engine
+import leases
 import scale
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -248,7 +249,7 @@ def handover(bench):
 
 SECTIONS = {"sweep-held": sweep_held, "growth": growth, "sweep-empty": sweep_empty,
             "run": run_true, "handover": handover, "engine": engine.sections,
-            "scale": scale.sections}
+            "scale": scale.sections, "leases": leases.sections}
 
 
 def machine():
