@@ -12,6 +12,7 @@
 #define BASE_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/error.h"
 
@@ -58,6 +59,9 @@ void log_put(const struct log_entry *entry);
 
 /* Is the descriptor the stream to journald that systemd has made for this process? */
 bool log_stream_is_journal(int fd);
+/* Writes to such a one. A journal that takes nothing for so long is not waited for again.
+ * Returns 0, or -1 with errno: the rest is lost. */
+int log_stream_write(int fd, const void *bytes, size_t count, int patience_ms);
 
 /* What is written between them folds where a CI system shows it. Nothing elsewhere, nor with -q. */
 void log_group_begin(const char *title);

@@ -17,7 +17,7 @@ struct report {
 	bool quiet; /* text only: nothing but what needs attention */
 	bool verbose;
 	bool color;   /* text only */
-	bool journal; /* sweeps and reaps become entries of the journal in place of text */
+	bool journal; /* out is its stream; sweeps and reaps become entries in place of text */
 };
 
 /* One app of a sweep or reap, as it is finished: text lines, one per object, each naming the

@@ -78,7 +78,7 @@ static void write_line(const struct log_entry *entry)
 	text_append(&line, "\n");
 	status_line_wipe();
 	if (state.reader == LOG_READER_JOURNAL)
-		log_journal_write(&line);
+		(void)log_stream_write(STDERR_FILENO, line.data, line.length, LOG_PATIENCE_MS);
 	else
 		(void)file_write_all(STDERR_FILENO, line.data, line.length);
 }

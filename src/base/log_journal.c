@@ -21,8 +21,6 @@
 #include "log_internal.h"
 
 #define SOCKET "/run/systemd/journal/socket"
-/* A journal that hangs costs messages, and doesn't hold up the work: it is waited for once. */
-#define PATIENCE_MS 1000
 #define TAKEN_ROUNDS 50
 
 static bool hangs;
@@ -96,7 +94,7 @@ static void wait_until_known(int fd)
 int log_journal_send(const struct log_entry *entry)
 {
 	const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = SOCKET };
-	const struct timeval patience = { .tv_sec = PATIENCE_MS / 1000 };
+	const struct timeval patience = { .tv_sec = LOG_PATIENCE_MS / 1000 };
 	CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	CLEANUP_TEXT struct text datagram = { 0 };
 	ssize_t sent;
@@ -118,15 +116,22 @@ int log_journal_send(const struct log_entry *entry)
 }
 
 /* The stream is shared with other processes: neither its flags nor its timeout are ours to set. */
-void log_journal_write(const struct text *line)
+int log_stream_write(int fd, const void *bytes, size_t count, int patience_ms)
 {
-	struct pollfd stream = { .fd = STDERR_FILENO, .events = POLLOUT };
+	struct pollfd stream = { .fd = fd, .events = POLLOUT };
+	const char *at = bytes;
 
-	while (send(STDERR_FILENO, line->data, line->length, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
-		if (errno == EINTR)
-			continue;
-		if (errno != EAGAIN || hangs)
-			return;
-		hangs = poll(&stream, 1, PATIENCE_MS) == 0;
+	while (count > 0) {
+		ssize_t sent = send(fd, at, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (sent >= 0) {
+			at += sent;
+			count -= (size_t)sent;
+		} else if (errno == EAGAIN && !hangs) {
+			hangs = poll(&stream, 1, patience_ms) == 0;
+		} else if (errno != EINTR) {
+			return -1;
+		}
 	}
+	return 0;
 }

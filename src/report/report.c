@@ -2,13 +2,28 @@
 
 #include <errno.h>
 
+#include "base/log.h"
 #include "base/status_line.h"
 #include "report_internal.h"
+
+/* Locks may be held: a journal that hangs must not keep them. */
+#define JOURNAL_PATIENCE_MS 5000
+
+static int put_journal(const struct report *report, const struct text *text, struct error *err)
+{
+	if (log_stream_write(fileno(report->out), text->data, text->length, JOURNAL_PATIENCE_MS) <
+	    0)
+		return error_set_errno(err, ERROR_SYSTEM, errno,
+				       "unable to write the output to the journal");
+	return 0;
+}
 
 static int put(const struct report *report, const struct text *text, struct error *err)
 {
 	if (text->length)
 		status_line_wipe();
+	if (report->journal)
+		return put_journal(report, text, err);
 	errno = 0;
 	if (fwrite(text_get(text), 1, text->length, report->out) != text->length ||
 	    fflush(report->out) != 0)

@@ -245,6 +245,41 @@ static void nobody_reads(void)
 	close(datagrams);
 }
 
+/* Its standard output is a stream of the journal's, of which Python does the rest with the end a.
+ */
+static int list_to_stream(struct command_result *result, const char *rest)
+{
+	return run_command(
+		result,
+		"python3 -c 'import os, socket, subprocess, sys; a, b = socket.socketpair(); "
+		"s = os.fstat(b.fileno()); "
+		"os.environ[\"JOURNAL_STREAM\"] = f\"{s.st_dev}:{s.st_ino}\"; "
+		"child = subprocess.Popen([\"sh\", \"-c\", sys.argv[1]], stdout=b); b.close(); %s; "
+		"sys.exit(child.wait())' 'exec %s --lock-dir %s --json list $(seq -f app%%g 2000)'",
+		rest, PROGRAM, temp_dir());
+}
+
+/* What is meant for programs is not lost in silence. */
+static void nobody_reads_json(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	CHECK_NUMBER(list_to_stream(&result, "child.wait()"), 1);
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(result.errors, "unable to write the output to the journal: "));
+}
+
+/* More at once than the stream holds. */
+static void somebody_reads_json(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	CHECK_NUMBER(list_to_stream(&result, "sys.stdout.write(a.makefile().read())"), 0);
+	CHECK_TEXT(result.errors, "");
+	CHECK_NUMBER(count_of(result.output, "\"app\":\"app"), 2000);
+	CU_ASSERT_PTR_NOT_NULL(strstr(result.output, "}\n"));
+}
+
 static void a_journald_that_is_stopped(void)
 {
 	const char *files = temp_dir();
@@ -270,6 +305,8 @@ static const struct test tests[] = {
 	{ "runs and holds", runs_and_holds },
 	{ "without its socket", without_its_socket },
 	{ "nobody reads", nobody_reads },
+	{ "nobody reads JSON", nobody_reads_json },
+	{ "somebody reads JSON", somebody_reads_json },
 	{ "a journald that is stopped", a_journald_that_is_stopped },
 	{ NULL, NULL },
 };
