@@ -73,6 +73,11 @@ static void test_no_engine(void)
 	tell("no-engine");
 }
 
+static void test_timers(void)
+{
+	tell("timers");
+}
+
 static void test_sandbox(void)
 {
 	tell("sandbox");
@@ -108,6 +113,7 @@ static void test_boot(void)
 
 static const struct test tests[] = {
 	{ "installed and enabled without an engine: nothing fails", test_no_engine },
+	{ "jitter, periods and no stamp: the timers do what their files say", test_timers },
 	{ "what the sandbox shuts, and what not", test_sandbox },
 	{ "an engine comes", test_engine },
 	{ "the timer reaps a dead run; live ones stay", test_timer },
