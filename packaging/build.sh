@@ -32,7 +32,8 @@ build_rpm() {
 	mv "$WORK"/rpm/RPMS/*/*.rpm "$WORK"/rpm/SRPMS/*.rpm "$FOLDER"
 }
 
-# makepkg and abuild work in the recipe's folder, which stays as what can be published.
+# makepkg and abuild work in the recipe's folder, which stays as what can be published. abuild makes
+# a repository of packages there, in a folder with the name of the one above.
 build_arch() {
 	recipe arch/PKGBUILD >"$FOLDER/PKGBUILD"
 	cp "$TARBALL" "$FOLDER"
@@ -42,7 +43,7 @@ build_arch() {
 build_alpine() {
 	recipe alpine/APKBUILD >"$FOLDER/APKBUILD"
 	cp "$TARBALL" "$FOLDER"
-	(cd "$FOLDER" && ${BUILDER:-abuild -r})
+	(cd "$FOLDER" && REPODEST=$FOLDER ${BUILDER:-abuild -r})
 }
 
 [ $# -eq 3 ] || die "usage: build.sh KIND TARBALL FOLDER"
