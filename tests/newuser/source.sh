@@ -6,6 +6,9 @@ paste_quietly 'make deps' quoted
 paste_quietly 'make$'
 paste_quietly 'make install'
 [ "$(command -v ci-janitor)" = /usr/local/bin/ci-janitor ] || fail "there is no program"
+# The static front, and what it executes for all else.
+! ldd /usr/local/bin/ci-janitor | grep '=>' || fail "the program in front is not static"
+ldd /usr/local/libexec/ci-janitor/ci-janitor | grep -q '=>' || fail "the whole program isn't in LIBEXECDIR"
 ci-janitor --version
 
 # Debian's minimal system has no man.

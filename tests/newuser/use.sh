@@ -19,6 +19,8 @@ printf '%s\n' '#!/bin/sh' 'set -e' "$deploy" "$is_up" 'touch deployed' 'exec $TE
 printf '%s\n' '#!/bin/sh' 'test -n "$(docker ps -q -f "label=com.docker.stack.namespace=$CI_APP")"' >test.sh
 chmod 755 deploy-and-test.sh test.sh
 
+path=$(quoted 'ci-janitor path')
+
 objects() { # APP
 	docker service ls -q -f "label=com.docker.stack.namespace=$1"
 	docker ps -aq -f "label=com.docker.stack.namespace=$1"
@@ -27,7 +29,7 @@ objects() { # APP
 }
 
 is_gone() { # APP
-	[ -z "$(objects "$1")" ] && [ ! -e "$(ci-janitor path "$1")" ]
+	[ -z "$(objects "$1")" ] && [ ! -e "$($path "$1")" ]
 }
 
 dead_run() { # the README's, with PR_NUMBER
@@ -47,6 +49,12 @@ dead_run
 paste 'ci-janitor sweep --dry-run'
 paste 'ci-janitor reap shop-pr-7'
 is_gone shop-pr-7 || fail "shop-pr-7 is left by reap"
+dead_run
+by_hand=$(quoted 'ci-janitor --host URL reap')
+by_hand=${by_hand/URL/unix:///var/run/docker.sock}
+say "$by_hand"
+${by_hand/APP/shop-pr-7}
+is_gone shop-pr-7 || fail "shop-pr-7 is left by reap --host"
 dead_run
 cron=$(line '* * * * * ')
 eval "${cron#'* * * * * '}"

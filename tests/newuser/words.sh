@@ -2,7 +2,7 @@
 set -euo pipefail
 # What all stories use: they begin in the clone, or in an empty folder.
 CLONE=/root/ci-janitor
-PASTED=/root/pasted # the README's indented lines that were used, for check-newuser.sh
+PASTED=/root/pasted # the README's lines and quoted commands that were used, for check-newuser.sh
 # nsenter(1) leaves a process in the cgroup that it came from, outside of the machine's tree.
 mkdir -p /sys/fs/cgroup/user
 echo $$ >/sys/fs/cgroup/user/cgroup.procs
@@ -53,6 +53,7 @@ line() { # BEGINNING
 			if (!first)
 				exit
 			print command[first]
+			print command[first] >>pasted
 			for (i = 1; i <= n; i++)
 				if (command[i] == command[first])
 					print raw[i] >>pasted
@@ -67,7 +68,7 @@ quoted() { # BEGINNING
 	found=$(grep -o '`[^`]*`' "$CLONE/README.md" | tr -d '`' |
 		awk -v beginning="$1" 'index($0, beginning) == 1 && !n++')
 	[ -n "$found" ] || fail "the README doesn't mention '$1'"
-	printf '%s\n' "$found"
+	printf '%s\n' "$found" | tee -a "$PASTED"
 }
 
 # Runs it, as pasted. A minimal Debian has no sudo, and its root needs none.
