@@ -21,7 +21,7 @@ wait_for() { # COMMAND...
 	local tries=0
 	until "$@"; do
 		tries=$((tries + 1))
-		[ "$tries" -lt 300 ] || fail "never: $*"
+		[ "$tries" -lt 1000 ] || fail "never: $*"
 		sleep 0.3
 	done
 }

@@ -5,7 +5,7 @@
 # What hangs is ended: a test by itself, with its name (tests/harness/harness.h), a layer from here.
 set -u
 
-LAYER_LIMIT=1800
+LAYER_LIMIT=5400
 export TEST_LIMIT="${TEST_LIMIT:-600}"
 
 folder=$1
