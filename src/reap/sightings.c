@@ -120,13 +120,13 @@ void sightings_read(const struct lock_dir *dir, struct sightings *ret)
 
 static int replace_file(const struct lock_dir *dir, const struct text *text)
 {
-	char name[64], temporary[64], suffix[16];
+	char name[64], temporary[64];
 	CLEANUP_CLOSE int fd = -1;
 
-	(void)snprintf(suffix, sizeof(suffix), ".%d", (int)getpid());
 	file_name(name, sizeof(name), "");
-	file_name(temporary, sizeof(temporary), suffix);
-	/* What a killed sweep with our pid has left. */
+	file_name(temporary, sizeof(temporary), ".new");
+	/* A killed sweep has left it; or another is at it, and its file gets in place in parts or
+	 * not at all: what can't be read of it was not seen. */
 	(void)unlinkat(dir->fd, temporary, 0);
 	fd = openat(dir->fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)

@@ -305,16 +305,20 @@ void world_check_not_forgotten(struct world *world)
 		world_problem(world, "forgotten: a scratch directory");
 }
 
-/* What is in the lock directory besides the neighbours' lockfiles. */
+/* What is in the lock directory besides the neighbours' lockfiles, and what sweeps have seen of
+ * leases. */
 static void check_lock_dir(struct world *world, const char *when)
 {
 	DIR *dir = opendir(world->locks);
 	struct dirent *entry;
+	char seen[32];
 	int count = 0;
 
 	must(dir != NULL, world->locks);
+	snprintf(seen, sizeof(seen), LOCK_DIR_OWN_FILE "leases.%u", (unsigned)geteuid());
 	while ((entry = readdir(dir)))
-		count += entry->d_name[0] != '.';
+		count += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..") &&
+			 strcmp(entry->d_name, seen) != 0;
 	closedir(dir);
 	if (count != 2)
 		world_problem(world, "%s: %d files in the lock directory", when, count - 2);
