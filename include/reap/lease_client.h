@@ -7,7 +7,8 @@
  * Only a write of ours that was acknowledged makes the lease held, from the moment at which it was
  * sent. After any other answer, or none, it is read again: a write may have been carried out.
  * Writes come one after the other for the whole swarm; what is read may be older than the last of
- * them, and then says nothing.
+ * them by any number, and is no reason to give up what was held: another's lease must be newer than
+ * our last write, and that there is none is proved by a write.
  */
 #ifndef REAP_LEASE_CLIENT_H
 #define REAP_LEASE_CLIENT_H
@@ -37,6 +38,7 @@ enum lease_step {
 	LEASE_STEP_LOOK,
 	LEASE_STEP_WRITE,  /* renew, take over, or release */
 	LEASE_STEP_REST,   /* nothing to do until not_before */
+	LEASE_STEP_PROVE,  /* ours isn't seen: a released one can only be made if it is gone */
 	LEASE_STEP_REMOVE, /* a released one */
 	LEASE_STEP_NODE,   /* which one is this host? */
 	LEASE_STEP_END,

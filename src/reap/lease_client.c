@@ -7,7 +7,6 @@
 
 #define BACKOFF_FIRST_MS 25
 #define BACKOFF_MAX_MS 1000
-#define DOUBT_MS 1000
 
 void lease_client_init(struct lease_client *client, const struct app_hash *hash,
 		       const struct lease_holder *self, enum lease_state state, bool create)
@@ -57,12 +56,12 @@ static int write_it(const struct lease_client *client, const struct engine_port 
 	struct resource config;
 	int result;
 
-	if (client->release_sent)
+	if (client->release_sent || client->step == LEASE_STEP_PROVE)
 		lease.state = LEASE_RELEASED;
 	memcpy(lease.id, client->found.id, sizeof(lease.id));
 	lease.version = client->found.version;
 	lease_write(&lease, &config);
-	if (client->step == LEASE_STEP_CREATE)
+	if (client->step == LEASE_STEP_CREATE || client->step == LEASE_STEP_PROVE)
 		result = port->create_config(port->engine, &config, cookie, err);
 	else if (client->step == LEASE_STEP_WRITE)
 		result = port->update_config(port->engine, &config, cookie, err);
@@ -123,34 +122,20 @@ static void written(struct lease_client *client)
 	rest(client);
 }
 
-/* What a manager shows right after it was chosen to lead may be older than what was acknowledged
- * before: it answers from its memory, and only what it writes waits until it has heard of all. */
+/* Managers answer from their memory. The leader's engine, started anew after a crash, has not heard
+ * of its last writes, and is asked by the others for as long as they take it for the leader: 10 to
+ * 20 seconds. Only a write waits for what came before. */
 static bool is_outdated(const struct lease_client *client)
 {
 	return client->status == LEASE_STATUS_HELD && client->found.version <= client->replaced;
-}
-
-/* What isn't there has no version: it is looked for twice. */
-static bool doubts_none(struct lease_client *client)
-{
-	bool held = client->status == LEASE_STATUS_HELD || client->renew_only;
-
-	if (!held || client->doubted)
-		return false;
-	client->doubted = true;
-	client->step = LEASE_STEP_LOOK;
-	client->not_before = clock_boot_ms() + DOUBT_MS;
-	return true;
 }
 
 static void found_none(struct lease_client *client)
 {
 	if (client->releasing)
 		end(client, LEASE_STATUS_GONE);
-	else if (doubts_none(client))
-		return;
-	else if (client->status == LEASE_STATUS_HELD)
-		end(client, LEASE_STATUS_LOST);
+	else if (client->status == LEASE_STATUS_HELD || client->renew_only)
+		go_on(client, LEASE_STEP_PROVE);
 	else if (client->look_only)
 		end(client, LEASE_STATUS_CLEAR);
 	else if (client->must_exist)
@@ -241,7 +226,6 @@ static void looked(struct lease_client *client, const struct resource_list *list
 		found_none(client);
 		return;
 	}
-	client->doubted = false;
 	if (is_outdated(client)) {
 		retry(client, LEASE_STEP_LOOK);
 		return;
@@ -265,6 +249,12 @@ static void removed(struct lease_client *client)
 		end(client, LEASE_STATUS_GONE);
 	else
 		go_on(client, LEASE_STEP_CREATE);
+}
+
+/* Ours is gone. The released one is for anybody to remove: the run's own teardown, or a sweep. */
+static void proved(struct lease_client *client)
+{
+	end(client, client->status == LEASE_STATUS_HELD ? LEASE_STATUS_LOST : LEASE_STATUS_NONE);
 }
 
 /* A name that is taken was to be expected; and without our node we go by the time. */
@@ -292,6 +282,8 @@ void lease_client_answer(struct lease_client *client, const struct engine_answer
 		written(client);
 	else if (step == LEASE_STEP_REMOVE && (done || answer->outcome == ENGINE_ALREADY_GONE))
 		removed(client);
+	else if (step == LEASE_STEP_PROVE && done)
+		proved(client);
 	else if (is_no_failure(step, answer->outcome))
 		look_now(client);
 	else if (answer->outcome == ENGINE_REFUSED && client->status == LEASE_STATUS_PENDING)

@@ -39,6 +39,7 @@ lock	: NO_LINK_COUNT REPEATING_NUMBERS ONLY_UNLINK : only_the_own_file_unlinked 
 lock	: EXTERNAL_UNLINK JANITORS=1 NO_DELETED_CHECK ONLY_TWO_HOLDERS : never_two_holders : deleted lockfiles not looked for
 lock	: EXTERNAL_UNLINK JANITORS=1 DELETED_CHECK_OF_CREATOR ONLY_REMOVAL : no_removal_under_a_holder : looked for by creators only
 lease	:					: holds		: as implemented, two hosts, one dies
+lease	: OLD=1 DEATHS=0 LOST=0			: holds		: as implemented, an old answer shows no lease
 lease	: NO_MARGIN ONLY_ONE			: one_at_a_time	: killed when the term is over: clocks that don'\''t run alike
 lease	: WALL_CLOCKS ONLY_ONE			: one_at_a_time	: a time of expiry, by wall clocks
 lease	: TAKE_AT_ONCE ONLY_ONE			: one_at_a_time	: taken without having watched

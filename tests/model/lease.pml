@@ -5,7 +5,7 @@
  *
  * Broken variants:	NO_MARGIN, WALL_CLOCKS, WORK_BEFORE_TAKEOVER, BLIND_UPDATE, REMOVE_WITHOUT_RELEASE,
  *			AGE_FROM_ANSWER, TAKE_AT_ONCE, PAUSED (a host stops, command and all, and goes on)
- * Sizes:		TICKS, LOST (answers), DEATHS
+ * Sizes:		TICKS, LOST (answers), OLD (answers), DEATHS
  * Properties:		both, or with ONLY_... one of them
  */
 #ifndef TICKS
@@ -18,6 +18,10 @@
 
 #ifndef DEATHS
 #define DEATHS 1
+#endif
+
+#ifndef OLD
+#define OLD 0 /* answers, at most, that show none though one is held */
 #endif
 
 #define TERM 5
@@ -38,7 +42,7 @@ bool released;
 byte unchanged; /* ticks since the last write */
 
 /* One request of each host waits for its answer; one more may still be carried out. */
-mtype = { NONE, CREATE, TAKE, RELEASE, REMOVE, DONE, REFUSED };
+mtype = { NONE, CREATE, TAKE, RELEASE, REMOVE, PROVE, DONE, REFUSED };
 typedef Request {
 	mtype what;
 	bool version, id /* ... is still the one that was read */
@@ -56,6 +60,9 @@ byte watched[2];      /* for how many ticks */
 bool stopped[2];
 byte ticks;
 byte lost = LOST, deaths = DEATHS;
+#if OLD
+byte old = OLD;
+#endif
 
 /* The properties. A name is what pan prints when it is violated. */
 bool one_at_a_time = true;
@@ -99,6 +106,8 @@ inline carry_out(request, who, answer)
 		owner = who; written(); answer = DONE
 	:: request.what == RELEASE && request.version ->
 		released = true; written(); answer = DONE
+	:: request.what == PROVE && !there ->
+		there = true; owner = who; released = true; written(); answer = DONE
 	:: request.what == REMOVE && request.id ->
 		CHECK_REMOVED(released);
 		there = false; released = false; owner = 0; written();
@@ -116,10 +125,10 @@ active proctype store()
 
 end:	do
 	:: atomic { (asked[0].what == CREATE || asked[0].what == TAKE || asked[0].what == RELEASE ||
-		     asked[0].what == REMOVE) ->
+		     asked[0].what == REMOVE || asked[0].what == PROVE) ->
 		carry_out(asked[0], 0, answer); asked[0].what = answer; answer = NONE }
 	:: atomic { (asked[1].what == CREATE || asked[1].what == TAKE || asked[1].what == RELEASE ||
-		     asked[1].what == REMOVE) ->
+		     asked[1].what == REMOVE || asked[1].what == PROVE) ->
 		carry_out(asked[1], 1, answer); asked[1].what = answer; answer = NONE }
 	:: atomic { late[0].what != NONE ->
 		carry_out(late[0], 0, answer); forget(late[0]); answer = NONE }
@@ -176,9 +185,13 @@ end:	do
 inline look(h, releasing)
 {
 	if
+#if OLD
+	:: there && holds[h] && !releasing && old -> old--; ask(h, PROVE)
+#endif
 	:: !there ->
 		if
-		:: releasing || holds[h] -> ended = releasing; holds[h] = false; works[h] = false
+		:: releasing -> ended = true; holds[h] = false; works[h] = false
+		:: holds[h] && !releasing -> ask(h, PROVE)
 		:: else -> ask(h, CREATE)
 		fi
 	:: there && released ->
@@ -236,6 +249,7 @@ end:	do
 			:: age[h] < KILL -> begin_work(h)
 			:: else -> skip
 			fi
+		:: question[h] == PROVE -> holds[h] = false; works[h] = false
 		:: else -> skip
 		fi;
 		idle(h) }

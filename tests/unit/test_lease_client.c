@@ -285,8 +285,8 @@ static void look_now(struct lease_client *client, struct store *store)
 	lease_store_step(client, store);
 }
 
-/* A new leader shows the lease as it was before our last write: the dead one's from whom we took
- * it, released, or none at all. */
+/* A manager shows the lease as it was before our last write: the dead one's from whom we took it,
+ * released, or none at all. */
 static void test_old_answers(void)
 {
 	for (int which = 0; which < 3; which++) {
@@ -304,6 +304,10 @@ static void test_old_answers(void)
 		store.old_looks = 1;
 		look_now(&next, &store);
 		CHECK_NUMBER(store.old_looks, 0);
+		if (which == 2) {
+			CHECK_NUMBER(next.step, LEASE_STEP_PROVE);
+			lease_store_step(&next, &store);
+		}
 		CHECK_NUMBER(next.status, LEASE_STATUS_HELD);
 		CHECK_NUMBER(next.step, LEASE_STEP_LOOK);
 		CU_ASSERT(next.not_before > 0);
@@ -316,13 +320,14 @@ static void test_old_answers(void)
 	}
 }
 
-/* But what isn't there the second time, either, is gone; also to who only renews, and has not yet.
- */
+/* That it is gone is proved; also to who only renews, and has not yet. Whoever comes then removes
+ * what has proved it, and has the lease. */
 static void test_gone(void)
 {
-	for (int renews = 0; renews < 2; renews++) {
+	for (int which = 0; which < 4; which++) {
 		struct store store = { 0 };
-		struct lease_client client;
+		struct lease_client client, next;
+		bool renews = which & 1;
 
 		lease_store_client(&client, "a", "one");
 		lease_store_steps(&client, &store, LEASE_STATUS_HELD);
@@ -332,11 +337,17 @@ static void test_gone(void)
 		}
 		resource_release(&store.config);
 		look_now(&client, &store);
+		CHECK_NUMBER(client.step, LEASE_STEP_PROVE);
 		CHECK_NUMBER(client.status, renews ? LEASE_STATUS_PENDING : LEASE_STATUS_HELD);
-		CU_ASSERT(client.not_before > 0);
-		look_now(&client, &store);
-		CHECK_NUMBER(client.status, renews ? LEASE_STATUS_NONE : LEASE_STATUS_LOST);
-		CHECK_NUMBER(store.creates, 1);
+		/* The request comes through, the answer doesn't. */
+		store.lose_after = which & 2;
+		lease_store_steps(&client, &store, renews ? LEASE_STATUS_NONE : LEASE_STATUS_LOST);
+		CHECK_TEXT(lease_store_owner(&store), "released");
+		lease_store_client(&next, "b", "next");
+		lease_store_steps(&next, &store, LEASE_STATUS_HELD);
+		CHECK_TEXT(lease_store_owner(&store), "next");
+		CHECK_NUMBER(store.held_removed, 0);
+		resource_release(&store.config);
 	}
 }
 
