@@ -234,7 +234,36 @@ static void test_late_fresh(void)
 	all_holds(SCENARIO_LATE_FRESH);
 }
 
-static struct test sweep_tests[] = { { "sweep", test_sweep }, { NULL, NULL } };
+/* The C library ends a process whose exit_group was refused by a signal. */
+static void test_exit_is_not_refused(void)
+{
+	enum { AROUND = 5 };
+	struct plan plan;
+	struct trace_call end = { 0 };
+
+	plan_init(&plan, SCENARIO_SWEEP);
+	for (size_t i = 0; i < plan.call_count; i++)
+		if (plan.calls[i].process == 0 && plan.calls[i].syscall == SYS_exit_group)
+			end = plan.calls[i];
+	CU_ASSERT_FATAL(end.number > AROUND);
+	plan.count = 0;
+	for (int i = -AROUND; i <= AROUND; i++) {
+		struct trace_call call = end;
+
+		call.number += i;
+		add(&plan, &call, TRACE_FAIL, EIO);
+	}
+	CU_ASSERT_TRUE(workers_play(plan.points, plan.count, BUILD_DIR "/ci-janitor"));
+	for (size_t i = 0; i < plan.count; i++)
+		CHECK_TEXT(plan.points[i].problems, "");
+	plan_release(&plan);
+}
+
+static struct test sweep_tests[] = {
+	{ "sweep", test_sweep },
+	{ "its exit is never refused", test_exit_is_not_refused },
+	{ NULL, NULL },
+};
 TEST_SUITE(crash_sweep, sweep_tests);
 static struct test reap_tests[] = { { "reap", test_reap }, { NULL, NULL } };
 TEST_SUITE(crash_reap, reap_tests);
