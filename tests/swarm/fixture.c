@@ -311,7 +311,11 @@ char *swarm_objects(const char *prefix)
 		    "	/^network (bridge|host|none|ingress|docker_gwbridge)$/ { next }\n"
 		    "	NF && index($2, prefix) == 1'",
 		    prefix);
-	objects = strdup(result.status ? result.errors : result.output);
+	if (result.status == 0)
+		objects = strdup(result.output);
+	else if (asprintf(&objects, "the listing ended with %d: %s", result.status, result.errors) <
+		 0)
+		abort();
 	command_result_release(&result);
 	return objects;
 }
