@@ -34,6 +34,7 @@ struct engine {
 	struct queue waiting;
 	struct queue active;
 	struct queue finished;
+	bool settled; /* libcurl has done all that it could without waiting */
 };
 
 static void queue_init(struct queue *queue)
@@ -183,6 +184,7 @@ static void start(struct engine *engine, struct request *request)
 {
 	struct engine_answer *answer = &request->answer;
 
+	engine->settled = false;
 	request->started_ms = clock_now_ms();
 	request->exchange.path = request->path;
 	if (http_start(engine->http, &request->exchange, &answer->error) == 0) {
@@ -240,6 +242,17 @@ static void collect(struct engine *engine)
 	}
 }
 
+static int perform(struct engine *engine, bool in_any_case, struct error *err)
+{
+	if (engine->settled && !in_any_case)
+		return 0;
+	engine->settled = true;
+	if (http_perform(engine->http, err) < 0)
+		return -1;
+	collect(engine);
+	return 0;
+}
+
 static bool take_answer(struct engine *engine, struct engine_answer *ret)
 {
 	struct request *request = queue_take(&engine->finished);
@@ -271,14 +284,14 @@ int engine_wait(struct engine *engine, int timeout_ms, struct engine_answer *ret
 		int left;
 
 		start_waiting(engine);
-		if (http_perform(engine->http, err) < 0)
+		if (perform(engine, timeout_ms == 0, err) < 0)
 			return -1;
-		collect(engine);
 		if (take_answer(engine, ret))
 			return 1;
 		left = clock_left(deadline);
 		if (woken || left == 0)
 			return 0;
+		engine->settled = false;
 		if (http_sleep(engine->http, sleep_ms(engine, left), engine->options.wake_fd,
 			       &woken, err) < 0)
 			return -1;

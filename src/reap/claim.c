@@ -51,7 +51,7 @@ void claim_init(struct reaper *reaper, struct job *job)
 
 void claim_or_list(struct job *job, uint32_t number)
 {
-	job->state = job->claims && !job->claimed ? JOB_CLAIM : JOB_LISTING;
+	job_enter(job, job->claims && !job->claimed ? JOB_CLAIM : JOB_LISTING);
 	job->wants_after = number;
 	job->not_before = 0;
 }
@@ -229,7 +229,7 @@ static void step(struct reaper *reaper, struct job *job)
 
 void claim_step(struct reaper *reaper)
 {
-	if (!reaper->connected)
+	if (!reaper->connected || !reaper->options->lease)
 		return;
 	for (size_t i = 0; i < reaper->job_count; i++) {
 		struct job *job = &reaper->jobs[i];
@@ -272,7 +272,7 @@ bool claim_release_first(struct reaper *reaper, struct job *job, const struct er
 	job->has_end_error = err != NULL;
 	if (err)
 		job->end_error = *err;
-	job->state = JOB_RELEASE;
+	job_enter(job, JOB_RELEASE);
 	job->deadline = clock_deadline(RELEASE_MS);
 	lease_client_release(&job->lease);
 	return true;

@@ -52,12 +52,12 @@ static void finish_foreign(struct reaper *reaper)
 
 void connect_if_needed(struct reaper *reaper)
 {
-	bool needed = false;
+	const size_t *in_state = reaper->in_state;
 
-	finish_foreign(reaper);
-	for (size_t i = 0; i < reaper->job_count; i++)
-		needed |= needs_engine(&reaper->jobs[i]);
-	if (!needed || sweep_connect(reaper) || reaper->connect_error.kind == ERROR_NONE)
+	if (in_state[JOB_LISTING] || in_state[JOB_CLAIM])
+		finish_foreign(reaper);
+	if (!(in_state[JOB_LISTING] || in_state[JOB_CLAIM]) || sweep_connect(reaper) ||
+	    reaper->connect_error.kind == ERROR_NONE)
 		return;
 	for (size_t i = 0; i < reaper->job_count; i++)
 		if (needs_engine(&reaper->jobs[i]))

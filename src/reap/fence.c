@@ -150,7 +150,7 @@ static void kill_all(struct reaper *reaper, size_t due, int64_t now)
 void fence_step(struct reaper *reaper)
 {
 	int64_t now = clock_now_ms();
-	size_t due = count_due(reaper, now);
+	size_t due = reaper->in_state[JOB_FENCE] ? count_due(reaper, now) : 0;
 
 	if (due)
 		kill_all(reaper, due, now);

@@ -265,7 +265,7 @@ void hook_abort(struct reaper *reaper, struct job *job)
 
 void hook_enter(struct job *job, enum hook_kind kind, const struct error *err)
 {
-	job->state = JOB_HOOK;
+	job_enter(job, JOB_HOOK);
 	job->hook = (struct hook){ .kind = kind, .output_fd = -1, .has_error = err != NULL };
 	if (err)
 		job->hook.error = *err;
@@ -297,7 +297,7 @@ static void finish(struct reaper *reaper, struct job *job, const struct error *e
 					      name_of(job->hook.kind), err->message);
 	if (job->hook.kind == HOOK_BEFORE && !counts) {
 		/* It took its time, and may have changed what there is. */
-		job->state = JOB_LISTING;
+		job_enter(job, JOB_LISTING);
 		job->wants_after = reaper->look.number;
 		job->not_before = 0;
 		job->deadline = clock_deadline(reaper->options->app_timeout_ms);
@@ -310,6 +310,8 @@ void hook_step(struct reaper *reaper)
 {
 	size_t running = 0;
 
+	if (!reaper->in_state[JOB_HOOK])
+		return;
 	for (size_t i = 0; i < reaper->job_count; i++)
 		running += reaper->jobs[i].state == JOB_HOOK && reaper->jobs[i].hook.running;
 	for (size_t i = 0; i < reaper->job_count; i++) {

@@ -39,8 +39,9 @@ void job_init(struct reaper *reaper, struct job *job, struct reap_target *target
 	int64_t now = clock_now_ms();
 
 	*job = (struct job){
-		.target = target,
 		.state = JOB_FENCE,
+		.in_state = reaper->in_state,
+		.target = target,
 		.began_at = now,
 		.deadline = clock_deadline(reaper->options->app_timeout_ms),
 		.spares_files = proves_no_files(target),
@@ -48,6 +49,7 @@ void job_init(struct reaper *reaper, struct job *job, struct reap_target *target
 		.settled_at = may_have_late_requests(target) ? SETTLED_UNKNOWN : 0,
 		.result = { .hash = target->lock.hash, .orphan = target->orphan },
 	};
+	reaper->in_state[JOB_FENCE]++;
 	(void)snprintf(job->result.app, sizeof(job->result.app), "%s", target->app);
 	if (target->record.known)
 		memcpy(job->result.run_id, target->record.run_id, sizeof(job->result.run_id));
@@ -60,6 +62,7 @@ void job_init(struct reaper *reaper, struct job *job, struct reap_target *target
 
 void job_release(struct job *job)
 {
+	job->in_state[job->state]--;
 	for (size_t i = 0; i < job->item_count; i++)
 		resource_release(&job->items[i].resource);
 	free(job->items);
@@ -67,6 +70,13 @@ void job_release(struct job *job)
 	word_list_release(&job->kept_services);
 	word_list_release(&job->seen_on);
 	app_result_release(&job->result);
+}
+
+void job_enter(struct job *job, enum job_state state)
+{
+	job->in_state[job->state]--;
+	job->in_state[state]++;
+	job->state = state;
 }
 
 static bool counts_as_removed(const struct app_result *result, const struct action *action)
@@ -159,7 +169,7 @@ static void finish_search(struct reaper *reaper, struct job *job, const struct e
 {
 	if (err)
 		job->target->search->error = *err;
-	job->state = JOB_DONE;
+	job_enter(job, JOB_DONE);
 	reaper->unfinished--;
 }
 
@@ -215,7 +225,7 @@ void job_end(struct reaper *reaper, struct job *job, const struct error *err)
 	result->took_ms = clock_now_ms() - job->began_at;
 	give_up_lock(reaper, job, job->result.outcome == APP_LEFT ? &result->error : err);
 	count_result(reaper->result, result, job->busy);
-	job->state = JOB_DONE;
+	job_enter(job, JOB_DONE);
 	reaper->unfinished--;
 	if (reaper->options->on_result && !job->silent)
 		reaper->options->on_result(reaper->options->on_result_data, result);

@@ -240,7 +240,7 @@ static void advance(struct reaper *reaper)
 
 static bool is_wanted(const struct reaper *reaper, enum job_state state, int64_t now)
 {
-	for (size_t i = 0; i < reaper->job_count; i++)
+	for (size_t i = 0; reaper->in_state[state] && i < reaper->job_count; i++)
 		if (reaper->jobs[i].state == state && reaper->jobs[i].not_before <= now)
 			return true;
 	return false;
@@ -249,10 +249,7 @@ static bool is_wanted(const struct reaper *reaper, enum job_state state, int64_t
 /* Does any app have something to remove yet? */
 static bool is_at_work(const struct reaper *reaper)
 {
-	for (size_t i = 0; i < reaper->job_count; i++)
-		if (reaper->jobs[i].state == JOB_READY || reaper->jobs[i].state == JOB_REMOVING)
-			return true;
-	return false;
+	return reaper->in_state[JOB_READY] || reaper->in_state[JOB_REMOVING];
 }
 
 void look_start_if_wanted(struct reaper *reaper)

@@ -345,6 +345,8 @@ static bool is_time(const struct reaper *reaper, int64_t now)
 	int64_t first = INT64_MAX;
 	bool more = false;
 
+	if (!reaper->in_state[JOB_NODES])
+		return false;
 	for (size_t i = 0; i < reaper->job_count; i++) {
 		const struct job *job = &reaper->jobs[i];
 

@@ -48,7 +48,7 @@ bool nodes_are_wanted(const struct reaper *reaper, const struct job *job)
 
 void nodes_enter(struct job *job)
 {
-	job->state = JOB_NODES;
+	job_enter(job, JOB_NODES);
 	job->stage_since = clock_now_ms();
 	job->nodes_asked = false;
 }
@@ -274,7 +274,7 @@ void nodes_end_round(struct reaper *reaper)
 
 		if (!is_asked(job))
 			continue;
-		job->state = JOB_LISTING;
+		job_enter(job, JOB_LISTING);
 		job->wants_after = reaper->look.number;
 		job->not_before = 0;
 		if (!nodes->count && nodes->list_error.kind != ERROR_NONE) {

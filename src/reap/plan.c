@@ -235,7 +235,7 @@ static void after_world(struct reaper *reaper, struct job *job, const struct loo
 	} else if (waiting && refused == waiting) {
 		job_finish(reaper, job, &job->last_error);
 	} else if (waiting || job->coming) {
-		job->state = JOB_READY;
+		job_enter(job, JOB_READY);
 		if (job->settle)
 			job->clean_listings_needed = 2;
 	} else if (nodes_are_wanted(reaper, job)) {
@@ -272,7 +272,7 @@ static bool has_newcomer(const struct job *job)
 static void after_barrier(struct reaper *reaper, struct job *job, const struct look *look)
 {
 	if (has_newcomer(job)) {
-		job->state = JOB_REMOVING;
+		job_enter(job, JOB_REMOVING);
 		job->stage = STAGE_CONTAINERS;
 		job->stage_since = clock_now_ms();
 	} else if (job->coming) {

@@ -146,11 +146,15 @@ int plan_owners(struct reaper *reaper, const struct look *look, struct owner_lis
 	bool with_leases = reaper->options->lease || orphan_leases_matter(reaper);
 	struct other_locks others = { .reaper = reaper, .owners = ret };
 
+	if (lock_dir_check(reaper->dir, err) < 0)
+		return -1;
+	/* Barriers are many, and mostly see nothing that could be anybody's. */
+	if (look->scope == LOOK_BARRIER && !look->found.count)
+		return 0;
 	add_jobs(reaper, ret);
 	owner_list_sort(ret); /* for is_of_job */
 	others.ours = ret->count;
-	if (lock_dir_check(reaper->dir, err) < 0 ||
-	    lock_dir_each(reaper->dir, add_other, &others, err) < 0 ||
+	if (lock_dir_each(reaper->dir, add_other, &others, err) < 0 ||
 	    find_deleted(&others, look, err) < 0)
 		return -1;
 	for (size_t i = 0; with_leases && i < look->found.count; i++)

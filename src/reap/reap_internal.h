@@ -29,6 +29,7 @@ enum job_state {
 	JOB_BARRIER,  /* waits until no task of the app can start a container any more */
 	JOB_RELEASE,  /* all is done, and the lease is being released */
 	JOB_DONE,
+	JOB_STATES,
 };
 
 /* The order in which kinds go. */
@@ -72,17 +73,22 @@ struct hook {
 	struct error error;
 };
 
+/* First what the loop asks of each of many jobs at each answer. */
 struct job {
-	struct reap_target *target;
-	struct app_result result;
-	enum job_state state;
-	int64_t began_at;
-	int64_t deadline;
-	int64_t not_before;   /* of the next step in FENCE, LISTING and BARRIER */
-	uint32_t wants_after; /* only a listing with a higher number counts */
-	int64_t slot_since;
-	int64_t stage_since;
+	enum job_state state; /* set by job_enter */
 	enum job_stage stage;
+	size_t *in_state; /* the reaper's */
+	struct reap_target *target;
+	int64_t deadline;
+	int64_t not_before; /* of the next step in FENCE, LISTING and BARRIER */
+	int64_t slot_since;
+	uint32_t wants_after; /* only a listing with a higher number counts */
+	bool engine_checked;  /* its run's engine is the one that is asked */
+	bool claims;	      /* it needs a lease */
+	bool claimed;	      /* and has it */
+	int64_t began_at;
+	int64_t stage_since;
+	struct app_result result;
 	struct item *items;
 	size_t item_count;
 	size_t item_capacity;
@@ -100,7 +106,6 @@ struct job {
 	struct hook hook;
 	bool hooked; /* the hooks apply: there is something to remove, or there was a lockfile */
 	bool spared; /* it is no orphan after all */
-	bool engine_checked; /* its run's engine is the one that is asked */
 	bool spares_files;
 	size_t lingering; /* objects that were listed although the engine has removed them */
 	/* What a dead run had asked to be made may still appear: only a listing that begins at this
@@ -110,8 +115,6 @@ struct job {
 	int clean_listings_needed;
 	struct error last_error;
 	struct lease_client lease;
-	bool claims;	    /* it needs one */
-	bool claimed;	    /* and has it */
 	bool lock_checked;  /* it is the app's only one */
 	bool busy;	    /* it is another's */
 	bool silent;	    /* there is nothing to report */
@@ -180,8 +183,10 @@ struct reaper {
 	uint32_t first_number; /* of this batch's jobs in cookies: late answers to an earlier batch
 				  fall out */
 	size_t unfinished;
-	size_t finished; /* jobs of earlier batches */
+	size_t in_state[JOB_STATES]; /* so many jobs are */
+	size_t finished;	     /* jobs of earlier batches */
 	int64_t deadline;
+	int64_t late_at; /* when deadlines are looked at next */
 	struct look look;
 	bool ending;		     /* nothing is waited for any more */
 	struct sightings *sightings; /* of leases; NULL: not read yet */
@@ -237,6 +242,7 @@ void scratch_orphans_sweep(struct reaper *reaper);
 /* job.c */
 void job_init(struct reaper *reaper, struct job *job, struct reap_target *target);
 void job_release(struct job *job);
+void job_enter(struct job *job, enum job_state state);
 /* The job's work is over, but for the hook; err NULL: reaped (or planned). */
 void job_finish(struct reaper *reaper, struct job *job, const struct error *err);
 /* Will nothing say any more that there is something to do? err: how the job ends. */

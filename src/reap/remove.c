@@ -86,14 +86,14 @@ static bool is_all_gone(const struct job *job)
 
 static void enter(struct job *job, enum job_stage stage, int64_t now)
 {
-	job->state = JOB_REMOVING;
+	job_enter(job, JOB_REMOVING);
 	job->stage = stage;
 	job->stage_since = now;
 }
 
 static void list_again(struct reaper *reaper, struct job *job)
 {
-	job->state = JOB_LISTING;
+	job_enter(job, JOB_LISTING);
 	job->wants_after = reaper->look.number;
 	job->not_before = 0;
 }
@@ -110,7 +110,7 @@ static void leave_stage(struct reaper *reaper, struct job *job, int64_t now)
 		break;
 	case STAGE_CONTAINERS:
 		if (job->services.count || job->coming) {
-			job->state = JOB_BARRIER;
+			job_enter(job, JOB_BARRIER);
 			job->wants_after = reaper->look.number;
 			job->not_before = 0;
 		} else {

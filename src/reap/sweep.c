@@ -45,6 +45,9 @@ static void finish_late(struct reaper *reaper)
 {
 	int64_t now = clock_now_ms();
 
+	if (now < reaper->late_at)
+		return;
+	reaper->late_at = now + POLL_MS / 2;
 	for (size_t i = 0; i < reaper->job_count; i++) {
 		struct job *job = &reaper->jobs[i];
 		bool all_over = now >= reaper->deadline;
