@@ -111,7 +111,6 @@ static void become(uid_t uid)
 	EXPECT(!setresgid(uid, uid, uid));
 	EXPECT(!setresuid(uid, uid, uid));
 	EXPECT(!prctl(PR_SET_PDEATHSIG, SIGKILL));
-	alarm(300);
 }
 
 struct user_task {

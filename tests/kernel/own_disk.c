@@ -33,7 +33,8 @@ static void unmount(void)
 
 /* ext4 gives a removed file's number to the next one at once; tmpfs does not. */
 #define MAKE_DISK                                                                                  \
-	"cd %s && PATH=$PATH:/usr/sbin:/sbin && truncate -s 256M image && mkfs.ext4 -q image &&"   \
+	"cd %s && chmod 711 . && PATH=$PATH:/usr/sbin:/sbin && truncate -s 256M image && "         \
+	"mkfs.ext4 -q image &&"                                                                    \
 	" mkdir disk && if test -e /dev/loop-control; then mount -o loop image disk;"              \
 	" else " MOUNT_BY_NODE "; fi && rm image"
 

@@ -1,6 +1,8 @@
 #include "kernel/small_engine.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -198,10 +200,26 @@ void small_engine_reap(const struct lock_dir *dir, const char *app, struct reap_
 	settings_release(&settings);
 }
 
-pid_t small_engine_run(const struct lock_dir *dir, const char *app, const char *stack, bool deleted)
+static void __attribute__((noreturn)) hold(const struct lock_dir *dir, enum lock_role role,
+					   const struct record *record, int ready, int for_ms)
 {
-	struct app_hash hash = app_hash_of(app);
-	char name[APP_LOCKFILE_NAME_SIZE];
+	struct app_hash hash = app_hash_of(record->app);
+	struct app_lock lock;
+	bool made;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) ||
+	    app_lock_try(dir, &hash, role, record, &lock, &made, NULL) != LOCK_FREE ||
+	    write(ready, "", 1) != 1)
+		_exit(1);
+	while (for_ms < 0)
+		(void)pause();
+	usleep((useconds_t)for_ms * 1000);
+	_exit(app_lock_forget(dir, &lock, NULL) < 0);
+}
+
+pid_t small_engine_hold(const struct lock_dir *dir, enum lock_role role,
+			const struct record *record, int for_ms)
+{
 	int ready[2];
 	char byte;
 	pid_t pid;
@@ -209,22 +227,24 @@ pid_t small_engine_run(const struct lock_dir *dir, const char *app, const char *
 	CU_ASSERT_EQUAL_FATAL(pipe(ready), 0);
 	pid = fork();
 	CU_ASSERT_FATAL(pid >= 0);
-	if (pid == 0) {
-		struct record record = { .known = true, .phase = RUN_PHASE_RUNNING };
-		struct app_lock lock;
-		bool made;
-
-		strcpy(record.app, app);
-		strcpy(record.stack, stack);
-		if (app_lock_try(dir, &hash, LOCK_ROLE_RUN, &record, &lock, &made, NULL) ==
-		    LOCK_FREE)
-			(void)!write(ready[1], "", 1);
-		for (;;)
-			(void)pause();
-	}
+	if (pid == 0)
+		hold(dir, role, record, ready[1], for_ms);
 	(void)close(ready[1]);
 	CHECK_NUMBER(read(ready[0], &byte, 1), 1);
 	(void)close(ready[0]);
+	return pid;
+}
+
+pid_t small_engine_run(const struct lock_dir *dir, const char *app, const char *stack, bool deleted)
+{
+	struct record record = { .known = true, .phase = RUN_PHASE_RUNNING };
+	struct app_hash hash = app_hash_of(app);
+	char name[APP_LOCKFILE_NAME_SIZE];
+	pid_t pid;
+
+	strcpy(record.app, app);
+	strcpy(record.stack, stack);
+	pid = small_engine_hold(dir, LOCK_ROLE_RUN, &record, -1);
 	if (deleted)
 		CHECK_NUMBER(unlinkat(dir->fd, app_lockfile_name(&hash, name), 0), 0);
 	return pid;

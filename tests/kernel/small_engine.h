@@ -38,6 +38,11 @@ struct sweep_options small_engine_options(struct small_engine *engine, struct se
 void small_engine_reap(const struct lock_dir *dir, const char *app, struct reap_target *target,
 		       struct small_engine *engine);
 
+/* Starts a process that has the lock of the record's app: until it is killed (for_ms -1), or for a
+ * while, and forgets it then. */
+pid_t small_engine_hold(const struct lock_dir *dir, enum lock_role role,
+			const struct record *record, int for_ms);
+
 /* Starts a process that has the app's lock, by a record with that stack, until it is killed.
  * deleted: and whose lockfile is gone. */
 pid_t small_engine_run(const struct lock_dir *dir, const char *app, const char *stack,

@@ -135,36 +135,6 @@ static void test_races(void)
 
 #define JANITOR_MS 400
 
-/* A janitor that has the orphan's lock for a while. */
-static pid_t janitor_of(const char *app)
-{
-	struct app_hash hash = app_hash_of(app);
-	int ready[2];
-	char byte;
-	pid_t pid;
-
-	CU_ASSERT_EQUAL_FATAL(pipe(ready), 0);
-	pid = fork();
-	CU_ASSERT_FATAL(pid >= 0);
-	if (pid == 0) {
-		struct record record = { .known = true, .phase = RUN_PHASE_TEARDOWN };
-		struct app_lock lock;
-		bool made;
-
-		strcpy(record.app, app);
-		if (app_lock_try(&dir, &hash, LOCK_ROLE_JANITOR, &record, &lock, &made, NULL) !=
-		    LOCK_FREE)
-			_exit(1);
-		(void)!write(ready[1], "", 1);
-		usleep(JANITOR_MS * 1000);
-		_exit(app_lock_forget(&dir, &lock, NULL) < 0);
-	}
-	(void)close(ready[1]);
-	CHECK_NUMBER(read(ready[0], &byte, 1), 1);
-	(void)close(ready[0]);
-	return pid;
-}
-
 /* The run's lock is another one: its fresh start waits for the janitor, and then goes on itself. */
 static void test_run_waits(void)
 {
@@ -175,8 +145,9 @@ static void test_run_waits(void)
 	struct sweep_result result = { 0 };
 	struct settings settings;
 	struct sweep_options options = small_engine_options(&engine, &settings);
+	struct record reaping = { .known = true, .app = "pr", .phase = RUN_PHASE_TEARDOWN };
 	int64_t began = now_ms();
-	pid_t janitor = janitor_of("pr");
+	pid_t janitor = small_engine_hold(&dir, LOCK_ROLE_JANITOR, &reaping, JANITOR_MS);
 	int status;
 
 	strcpy(record.app, "p.r");
