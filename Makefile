@@ -468,4 +468,5 @@ clean:
 -include $(OBJECTS:.o=.d) $(O)/src/main.d $(FRONT_OBJECTS:.o=.d) $(HARNESS:.o=.d)
 -include $(foreach layer,$(LAYERS) nodes,$(patsubst %.c,$(O)/%.d,$(wildcard tests/$(layer)/*.c)))
 -include $(patsubst %.c,$(O)/%.d,$(wildcard tests/torture/*/*.c tests/fuzz/libfuzzer/*.c))
+-include $(patsubst %.c,$(O)/%.d,$(wildcard tests/bench/*.c))
 -include $(O)/tests/crash/broken/broken.d $(O)/tests/fixture/deploy.d
