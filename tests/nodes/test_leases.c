@@ -22,8 +22,9 @@ static bool file_is_there(void *path)
 }
 
 /* $ON1, $ON2: ci-janitor as that node, with its own lock directory, by its own manager. $PLAY is a
- * folder that all of them and this program see. */
-static void hosts_for(const char *term)
+ * folder that all of them and this program see; it is on the engines' disk, where a lock of an
+ * engine that was killed can make a fresh start doubt whose it is. */
+static void hosts_for(const char *term, bool own_disk)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
 	char name[8], command[1024];
@@ -32,10 +33,11 @@ static void hosts_for(const char *term)
 	(void)unsetenv("CI_JANITOR_LOCK_DIR");
 	for (int node = 1; node <= 2; node++) {
 		run_command(&result,
-			    "set -e; mkdir -p $PLAY/%d; printf '[lock]\\ndir = %%s\\ncluster = "
-			    "yes\\ncluster_term = %s\\n[engine]\\nhost = %%s\\n"
-			    "[run]\\nkill_grace = 1s\\n' $PLAY/%d $NODE%d >$PLAY/%d.conf",
-			    node, term, node, node, node);
+			    "set -e; dir=%s%d; %s mkdir -p $dir; printf '[lock]\\ndir = "
+			    "%%s\\ncluster = yes\\ncluster_term = %s\\n[engine]\\nhost = %%s\\n"
+			    "[run]\\nkill_grace = 1s\\n' $dir $NODE%d >$PLAY/%d.conf",
+			    own_disk ? "/run/locks" : "$PLAY/", node, node_inside(node), term, node,
+			    node);
 		CHECK_STATUS(&result, 0);
 		(void)snprintf(name, sizeof(name), "ON%d", node);
 		(void)snprintf(command, sizeof(command),
@@ -51,7 +53,7 @@ static void hosts_for(const char *term)
 
 static void hosts(void)
 {
-	hosts_for(TERM);
+	hosts_for(TERM, false);
 }
 
 /* Starts a run on the node whose command writes its name and the time into the oracle's file again
@@ -228,7 +230,7 @@ static void test_leader_crashes(void)
 {
 	const char *rounds = getenv("LEASE_CRASHES");
 
-	hosts_for(SHORT_TERM);
+	hosts_for(SHORT_TERM, true);
 	for (int i = 0; i < (rounds ? atoi(rounds) : CRASHES); i++) {
 		CLEANUP_COMMAND struct command_result result = { 0 };
 		struct process run;
