@@ -25,6 +25,8 @@ if [ "$LAYERS" = all ]; then
 	sed -n '/^check-model/,$p' /root/make-check.log
 	paste_quietly 'make check-sanitize'
 else
+	line 'make check' >/dev/null
+	line 'make check-sanitize' >/dev/null
 	make -s deps-test
 	for layer in $LAYERS; do
 		say "make check-$layer"
