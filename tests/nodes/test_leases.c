@@ -71,6 +71,28 @@ static void start_run(struct process *ret, int node)
 	CU_ASSERT_TRUE(wait_until(file_is_there, mark, END_MS));
 }
 
+/* By the first manager that knows; 0: none does, or not all nodes are there. */
+static int leader(void)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	run_command(
+		&result,
+		"for host in $NODE1 $NODE2 $NODE3; do list=$(timeout 10 docker -H $host node ls "
+		"--format '{{.Hostname}} {{.Status}} {{.ManagerStatus}}') || continue\n"
+		"	[ $(echo \"$list\" | grep -c ' Ready ') = 3 ] || exit\n"
+		"	echo \"$list\" | sed -n 's/^node\\(.\\) .* Leader$/\\1/p'; exit; done");
+	return atoi(result.output);
+}
+
+static bool has_leader(void *data)
+{
+	int *node = data;
+
+	*node = leader();
+	return *node > 0;
+}
+
 /* The last line of the first comes before the first one of the second; by one clock, the kernel's.
  */
 static void check_no_overlap(int first, int second)
@@ -85,27 +107,62 @@ static void check_no_overlap(int first, int second)
 	CHECK_TEXT(result.output, "apart\n");
 }
 
+/* A leader that crashes makes room for another, whichever that is. */
+static bool leads(void *node)
+{
+	int first = leader();
+
+	if (first && first != *(int *)node) {
+		CHECK_NUMBER(node_do(first, "kill-engine"), 0);
+		CHECK_NUMBER(node_do(first, "boot-engine"), 0);
+	}
+	return first == *(int *)node;
+}
+
+/* Without a leader it hangs for longer than a run waits for an engine. */
+static bool answers(void *host)
+{
+	CLEANUP_COMMAND struct command_result result = { 0 };
+
+	return run_command(&result, "timeout 5 docker -H %s node ls", (const char *)host) == 0;
+}
+
 /* The holder is cut off: it stops itself, and only then its successor begins. */
-static void test_partition(void)
+static void cut_off_beside(int first_leader)
 {
 	CLEANUP_COMMAND struct command_result result = { 0 };
 	struct process first, second;
 
-	hosts();
+	CU_ASSERT_TRUE_FATAL(wait_until(leads, &first_leader, END_MS));
 	start_run(&first, 2);
 	CHECK_NUMBER(node_do(2, "cut"), 0);
+	CU_ASSERT_TRUE(wait_until(answers, getenv("NODE1"), END_MS));
 	start_run(&second, 1);
 	CHECK_NUMBER(process_wait(&first, END_MS, &result), 75);
 	CU_ASSERT_PTR_NOT_NULL(strstr(result.errors, "could not be renewed in time"));
 	check_no_overlap(2, 1);
 	run_command(&result, "$ON1 release --holder job shop");
 	CHECK_STATUS(&result, 0);
-	CHECK_NUMBER(process_wait(&second, END_MS, NULL), 143);
+	process_wait(&second, END_MS, &result);
+	CHECK_STATUS(&result, 143);
 	CHECK_NUMBER(node_do(2, "mend"), 0);
 	CU_ASSERT_TRUE(node_wait_until(2, "ready"));
 	run_command_with(&result, NULL, END_MS,
 			 "$ON2 sweep >&2 && ls $PLAY/1 $PLAY/2 && docker config ls -q");
 	CU_ASSERT_PTR_NULL(strstr(result.output, ".lock"));
+}
+
+static void test_partition(void)
+{
+	hosts();
+	cut_off_beside(1);
+}
+
+/* And the others have to choose another leader. */
+static void test_partition_of_leader(void)
+{
+	hosts();
+	cut_off_beside(2);
 }
 
 /* The power fails on the holder's node: its app is the other host's after the term; or its own at
@@ -201,28 +258,6 @@ static void test_clones(void)
 	CHECK_STATUS(&result, 0);
 }
 
-/* By the first manager that knows; 0: none does, or not all nodes are there. */
-static int leader(void)
-{
-	CLEANUP_COMMAND struct command_result result = { 0 };
-
-	run_command(
-		&result,
-		"for host in $NODE1 $NODE2 $NODE3; do list=$(timeout 10 docker -H $host node ls "
-		"--format '{{.Hostname}} {{.Status}} {{.ManagerStatus}}') || continue\n"
-		"	[ $(echo \"$list\" | grep -c ' Ready ') = 3 ] || exit\n"
-		"	echo \"$list\" | sed -n 's/^node\\(.\\) .* Leader$/\\1/p'; exit; done");
-	return atoi(result.output);
-}
-
-static bool has_leader(void *data)
-{
-	int *node = data;
-
-	*node = leader();
-	return *node > 0;
-}
-
 /* The engine that leads crashes, and is started anew at once. For as long as the others take it for
  * their leader it answers, and doesn't know of its last writes: a lease that it doesn't show is not
  * gone. LEASE_CRASHES=20 by hand. */
@@ -264,6 +299,7 @@ TEST_SUITE_WITH(nodes_crashes, crash_tests, nodes_set_up_managers, nodes_tear_do
 static const struct test tests[] = {
 	{ "two hosts take turns", test_races },
 	{ "the holder is cut off", test_partition },
+	{ "the holder is cut off, and its manager led", test_partition_of_leader },
 	{ "the holder's power fails", test_power },
 	{ "the holder's engine hangs", test_engine_hangs },
 	{ NULL, NULL },
