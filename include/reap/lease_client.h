@@ -59,7 +59,6 @@ struct lease_client {
 	bool release_sent; /* the write under way says so */
 	bool taken_over;   /* from a dead holder, whose requests may still be carried out */
 	bool inherited;	   /* ... whose app it says is to be reaped: it must go on saying so */
-	bool doubted;	   /* it was held, and not there at the last look */
 	uint64_t replaced; /* with HELD: the version that the last acknowledged write was made of */
 	const char *from;  /* a lease of this host may be taken even from a live one; NULL: none */
 	int64_t not_before; /* CLOCK_BOOTTIME, milliseconds, as all times here */
