@@ -34,8 +34,6 @@ wait_for a_minute_after_the_sweep
 
 # Ten delays: all of them within 10 s, and not all in the same second of them.
 drop_in ci-janitor.timer <<'END'
-[Unit]
-StartLimitIntervalSec=0
 [Timer]
 OnActiveSec=
 OnActiveSec=1h
