@@ -21,7 +21,7 @@
 #
 # That `make check` ran all 18 layers in one go. 15 passed; kernel and sanitize failed since a test covered
 # /dev, crash since it refused an exit, which glibc 2.41 doesn't survive. Mended, these three passed one by
-# one (713bce2, d74f5d9). On a quiet machine all 18 were green in one go, 816 s (957a1cf).
+# one (713bce2, d74f5d9). On a quiet machine all 18 were green in one go, 816 s (56df442).
 # With ONLY=unit bookworm was green in one go, package 245, source 68, first 303, use 79 s (d74f5d9).
 set -euo pipefail
 
